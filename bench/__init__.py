@@ -1,0 +1,1 @@
+"""Measurements: how long minigrad takes beside PyTorch, in one run on one machine."""

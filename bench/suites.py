@@ -1,0 +1,14 @@
+"""What can be timed: suite name -> case name -> case."""
+
+from __future__ import annotations
+
+from bench.harness import Case
+from bench.kernels import CASES as KERNEL_CASES
+from bench.step import CASES as STEP_CASES
+from bench.tape import CASES as TAPE_CASES
+
+SUITES: dict[str, dict[str, Case]] = {
+    "step": {case.name: case for case in STEP_CASES},
+    "tape": {case.name: case for case in TAPE_CASES},
+    "kernels": {case.name: case for case in KERNEL_CASES},
+}

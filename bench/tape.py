@@ -1,0 +1,77 @@
+"""What the tape itself costs: graphs of a thousand operations on one element.
+
+Milliseconds per step are therefore microseconds per operation, forward and backward.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bench.harness import Case, Step
+
+OPERATIONS = 1000
+
+
+def _leaf_minigrad() -> Any:
+    import minigrad as mg
+
+    return mg.tensor([1.0], requires_grad=True)
+
+
+def _leaf_torch() -> Any:
+    import torch
+
+    return torch.ones(1, requires_grad=True)
+
+
+def _chain(x: Any, bias: Any) -> Step:
+    """y = ((x + b) + b) + ...: one operation after the other."""
+
+    def step() -> None:
+        y = x
+        for _ in range(OPERATIONS):
+            y = y + bias
+        y.backward()
+
+    return step
+
+
+def _products(x: Any, factor: Any) -> Step:
+    """The same with products, whose operands are saved (and locked)."""
+
+    def step() -> None:
+        y = x
+        for _ in range(OPERATIONS):
+            y = y * factor
+        y.backward()
+
+    return step
+
+
+def _diamonds(x: Any, _: Any) -> Step:
+    """y = (y + y) again and again: every gradient arrives twice."""
+
+    def step() -> None:
+        y = x
+        for _ in range(OPERATIONS):
+            y = y + y
+        y = y * 0
+        y.backward()
+
+    return step
+
+
+def _case(name: str, build: Any) -> Case:
+    return Case(
+        name,
+        minigrad=lambda: build(_leaf_minigrad(), _leaf_minigrad()),
+        torch=lambda: build(_leaf_torch(), _leaf_torch()),
+        steps=20,
+    )
+
+
+CASES = (
+    _case("chain", _chain),
+    _case("products", _products),
+    _case("diamonds", _diamonds),
+)

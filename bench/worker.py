@@ -1,0 +1,31 @@
+"""Run one engine's side of a case: read a step count per line, answer with times."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+
+from bench.suites import SUITES
+
+
+def main() -> None:
+    """Serve rounds until standard input ends."""
+    suite, case_name, engine, threads = sys.argv[1:]
+    case = SUITES[suite][case_name]
+    if engine == "torch":
+        import torch
+
+        torch.set_num_threads(int(threads))
+    step = getattr(case, engine)()
+    for line in sys.stdin:
+        times: list[float] = []
+        for _ in range(int(line)):
+            start = time.perf_counter()
+            step()
+            times.append((time.perf_counter() - start) * 1e3)
+        print(json.dumps(times), flush=True)
+
+
+if __name__ == "__main__":
+    main()

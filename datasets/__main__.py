@@ -1,0 +1,97 @@
+"""The command line: `python -m datasets`, see -h."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from datasets import _registry
+from datasets._errors import DataError
+
+_EPILOG = """\
+Files are looked for in DIR, else in $MINIGRAD_DATA, else in ~/.cache/minigrad.
+Exit status: 0 done, 1 data missing or damaged or not to be had, 2 wrong usage.
+
+examples:
+  python -m datasets                              what there is, and where
+  python -m datasets download mnist               fetch the files that are missing
+  python -m datasets check mnist --root /data     read the files, verify checksums
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit status: 0, or 1 after a DataError.
+
+    Wrong usage leaves through argparse with status 2.
+    """
+    options = _parser().parse_args(argv, argparse.Namespace(root=None))
+    try:
+        if options.command is None:
+            _list(options.root)
+        else:
+            _load(options.name, options.root, download=options.command == "download")
+    except DataError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    root = argparse.ArgumentParser(add_help=False)
+    # SUPPRESS: else the default of a command would overwrite a --root before it.
+    root.add_argument(
+        "--root",
+        metavar="DIR",
+        default=argparse.SUPPRESS,
+        help="folder that holds the data sets",
+    )
+    parser = argparse.ArgumentParser(
+        prog="python -m datasets",
+        description="List, download and check the data sets. Without a command: list.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        parents=[root],
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    helps = {
+        "download": "fetch the missing files from their mirrors, then check",
+        "check": "read every file and verify its checksum; no network",
+    }
+    for command, text in helps.items():
+        sub = commands.add_parser(
+            command, help=text, description=text.capitalize() + ".", parents=[root]
+        )
+        sub.add_argument("name", metavar="NAME", type=_known, help=_names())
+    return parser
+
+
+def _names() -> str:
+    return f"one of {', '.join(_registry.DATASETS)}"
+
+
+def _known(name: str) -> str:
+    try:
+        _registry.loader(name)
+    except DataError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return name
+
+
+def _list(root: str | None) -> None:
+    for name in _registry.DATASETS:
+        loader = _registry.loader(name)
+        num_missing = len(loader.missing(root))
+        state = f"{num_missing} missing" if num_missing else "present"
+        print(f"{name:<8}  {state:<9}  {loader.folder(root)}")
+
+
+def _load(name: str, root: str | None, *, download: bool) -> None:
+    data = _registry.load(name, root, download=download)
+    shape = "x".join(map(str, data.train.images.shape[1:]))
+    print(
+        f"{name}: {len(data.train)} train and {len(data.test)} test images of {shape}, "
+        f"{data.num_classes} classes, checksums hold"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""minigrad: a neural-network engine on NumPy and CuPy that explains every gradient."""

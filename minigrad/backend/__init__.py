@@ -1,0 +1,36 @@
+"""The backend switch: which array library runs, and what makes it fast."""
+
+from minigrad.backend._elementwise import elementwise
+from minigrad.backend._registry import (
+    Backend,
+    array_module,
+    backend_of,
+    current_backend,
+    is_array,
+    new_array,
+    registered,
+    scatter_add,
+    special,
+    to_backend,
+    to_host,
+    use_backend,
+)
+from minigrad.backend._threads import num_threads, parallel_for
+
+__all__ = [
+    "Backend",
+    "array_module",
+    "backend_of",
+    "current_backend",
+    "elementwise",
+    "is_array",
+    "new_array",
+    "num_threads",
+    "parallel_for",
+    "registered",
+    "scatter_add",
+    "special",
+    "to_backend",
+    "to_host",
+    "use_backend",
+]

@@ -1,0 +1,1 @@
+"""Every kernel: pure forward and backward rules over arrays."""

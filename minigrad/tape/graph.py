@@ -1,0 +1,147 @@
+"""Nodes of the recorded graph, and the locks on arrays that they saved."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+import numpy
+
+from minigrad.errors import GraphError
+from minigrad.kernels._spec import Kernel, Record
+from minigrad.typing import Array, Shape
+
+next_number = itertools.count().__next__
+"""Numbers nodes as they are made: the reverse of this order is a backward order."""
+
+
+class Outputs(NamedTuple):
+    """Several results of one kernel: how to build dy, and each one's shape and dtype."""
+
+    make: Callable[..., Any]
+    specs: tuple[tuple[Shape, Any], ...]
+
+
+OUTPUT: Final = Kernel(
+    name="output",
+    forward=lambda x: (x, None),
+    terms={"x": lambda dy, saved: {"direct": dy}},
+    aliases=True,
+)
+"""Picks one result of a kernel that has several; saved is its position."""
+
+
+class Node:
+    """One kernel call: what it ran on and what its backward needs.
+
+    Made only for results that need a gradient. `targets` holds, per input, where its
+    gradient goes: the node that made it, the leaf tensor, or None if it needs none.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "cotangent",
+        "kernel",
+        "locked",
+        "number",
+        "outputs",
+        "owned",
+        "record",
+        "scope",
+        "targets",
+        "tensor",
+    )
+
+    number: int
+    kernel: Kernel
+    targets: tuple[Any, ...]
+    record: Record | None
+    """None once freed."""
+    cotangent: Any
+    """The gradient that has arrived so far; a list, one entry an output, if several."""
+    owned: bool
+    """Whether cotangent is this node's own array, to be added to in place."""
+    scope: Any
+    locked: tuple[Array, ...]
+    tensor: Any
+    """The result that asked to retain its gradient, else None."""
+    outputs: Outputs | None
+    """For a kernel with several results; each result has an OUTPUT node of its own."""
+
+    def free(self) -> None:
+        """Drop the saved arrays and the way back; they are writeable again."""
+        if self.locked:
+            unlock(self.locked)
+            self.locked = ()
+        self.record = None
+        self.targets = ()
+        self.tensor = None
+
+    def __del__(self) -> None:
+        """Unlock what a graph that never ran backward had locked."""
+        if self.locked:
+            unlock(self.locked)
+
+
+class _Lock:
+    """How many nodes need an array, and the kernel of the first of them."""
+
+    __slots__ = ("count", "kernel")
+
+    def __init__(self, kernel: str) -> None:
+        self.count = 1
+        self.kernel = kernel
+
+
+_locks: dict[int, _Lock] = {}
+
+
+def lock(saved: Any, kernel: str) -> tuple[Array, ...]:
+    """Make the arrays in saved, and the memory they are views of, read-only."""
+    held: list[Array] = []
+    for value in saved:
+        if hasattr(value, "setflags"):
+            _lock_one(value, kernel, held)
+            if value.base is not None and hasattr(value.base, "setflags"):
+                _lock_one(value.base, kernel, held)
+    return tuple(held)
+
+
+def _lock_one(array: Array, kernel: str, held: list[Array]) -> None:
+    known = _locks.get(id(array))
+    if known is not None:
+        known.count += 1
+    elif array.flags.writeable:
+        _locks[id(array)] = _Lock(kernel)
+        array.setflags(write=False)
+    else:
+        return  # Read-only before we came: not ours to open again.
+    held.append(array)
+
+
+def unlock(arrays: tuple[Array, ...]) -> None:
+    """Release one hold on each of arrays; the last one makes it writeable again."""
+    for array in arrays:
+        known = _locks[id(array)]
+        known.count -= 1
+        if known.count == 0:
+            del _locks[id(array)]
+            array.setflags(write=True)
+
+
+def expect_writeable(array: Array, who: str) -> None:
+    """Raise GraphError if a live graph has saved array, naming the kernel."""
+    for memory in (array, array.base):
+        known = _locks.get(id(memory))
+        if known is not None:
+            raise GraphError(
+                f"{who}: the values are needed by {known.kernel}, whose backward has "
+                "not run, expected no in-place write while the graph lives; run "
+                "backward() first, delete the result, or compute it under no_grad()"
+            )
+    flags = getattr(array, "flags", None)
+    if isinstance(array, numpy.ndarray) and flags is not None and not flags.writeable:
+        raise GraphError(
+            f"{who}: the array is read-only, expected a writeable one; copy it first"
+        )

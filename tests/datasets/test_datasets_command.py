@@ -1,0 +1,100 @@
+import runpy
+import sys
+import types
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from datasets.__main__ import main
+
+
+def test_no_command_lists_every_set_with_its_place(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--root", str(tmp_path)]) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.split()[:2] == ["digits", "present"]
+    assert second.split() == ["mnist", "4", "missing", f"{tmp_path}/mnist"]
+
+
+def test_list_sees_files_that_are_there(
+    tmp_path: Path,
+    write_mnist: Callable[..., None],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    write_mnist(tmp_path / "mnist")
+    main(["--root", str(tmp_path)])
+    assert capsys.readouterr().out.splitlines()[1].split()[:2] == ["mnist", "present"]
+
+
+def test_check_reads_the_set(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "digits"]) == 0
+    assert capsys.readouterr().out == (
+        "digits: 1415 train and 382 test images of 1x8x8, 10 classes, checksums hold\n"
+    )
+
+
+@pytest.mark.parametrize("root_first", [True, False])
+def test_missing_files_end_in_status_1(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], root_first: bool
+) -> None:
+    root, command = ["--root", str(tmp_path)], ["check", "mnist"]
+    assert main(root + command if root_first else command + root) == 1
+    assert f"mnist: {tmp_path}/mnist lacks 4 of 4" in capsys.readouterr().err
+
+
+def test_failed_download_ends_in_status_1(
+    tmp_path: Path,
+    fake_pooch: types.ModuleType,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["download", "mnist", "--root", str(tmp_path)]) == 1
+    assert "could not download train-images" in capsys.readouterr().err
+
+
+def test_download_of_a_bundled_set_needs_no_network(
+    fake_pooch: types.ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["download", "digits"]) == 0
+    assert capsys.readouterr().out.startswith("digits: 1415 train")
+    assert fake_pooch.urls == []
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["check", "mnits"], "did you mean 'mnist'?"),
+        (["check"], "the following arguments are required: NAME"),
+        (["remove", "mnist"], "invalid choice: 'remove'"),
+    ],
+)
+def test_wrong_usage_ends_in_status_2(
+    capsys: pytest.CaptureFixture[str], argv: list[str], message: str
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(argv)
+    assert caught.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_help_shows_the_commands_and_the_folders(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["-h"])
+    text = capsys.readouterr().out
+    assert caught.value.code == 0
+    assert "python -m datasets download mnist" in text
+    assert "$MINIGRAD_DATA" in text
+
+
+def test_module_runs_as_a_command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["datasets", "check", "digits"])
+    monkeypatch.delitem(sys.modules, "datasets.__main__")
+    with pytest.raises(SystemExit) as caught:
+        runpy.run_module("datasets", run_name="__main__")
+    assert caught.value.code == 0
+    assert "checksums hold" in capsys.readouterr().out

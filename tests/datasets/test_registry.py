@@ -1,0 +1,47 @@
+import ast
+from pathlib import Path
+
+import pytest
+
+import datasets
+from datasets import DATASETS, DataError, load
+
+PACKAGE = Path(datasets.__file__).parent
+
+
+def test_names_are_listed() -> None:
+    assert DATASETS == ("digits", "mnist")
+
+
+def test_misspelt_name_gets_a_suggestion() -> None:
+    with pytest.raises(DataError) as caught:
+        load("mnits")
+    assert str(caught.value) == (
+        "datasets: unknown data set 'mnits', expected one of digits, mnist "
+        "(did you mean 'mnist'?)"
+    )
+
+
+def test_strange_name_gets_no_suggestion() -> None:
+    with pytest.raises(DataError, match=r"expected one of digits, mnist$"):
+        load("zzz")
+
+
+def test_digits_are_there_whatever_the_root(tmp_path: Path) -> None:
+    assert load("digits", tmp_path / "absent").name == "digits"
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.glob("*.py")), ids=lambda p: p.name)
+def test_modules_import_neither_the_library_nor_pickle(path: Path) -> None:
+    imported = {
+        name.split(".")[0]
+        for node in ast.walk(ast.parse(path.read_text()))
+        for name in (
+            [alias.name for alias in node.names]
+            if isinstance(node, ast.Import)
+            else [node.module or ""]
+            if isinstance(node, ast.ImportFrom)
+            else []
+        )
+    }
+    assert imported.isdisjoint({"minigrad", "pickle", "requests", "scipy", "sklearn"})
