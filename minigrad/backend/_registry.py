@@ -112,6 +112,11 @@ def is_array(value: object) -> bool:
     return isinstance(value, tuple(_by_type))
 
 
+def is_backend_name(name: object) -> bool:
+    """Tell whether name is that of a backend, installed or not."""
+    return isinstance(name, str) and (name in _backends or name == "cupy")
+
+
 def _find(name: str) -> Backend:
     if name in _backends:
         return _backends[name]

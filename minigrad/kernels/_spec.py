@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 import numpy
@@ -18,9 +17,6 @@ from numpy import ndarray
 from minigrad.backend import array_module, backend_of
 from minigrad.errors import BackendError, DTypeError, GraphError, ShapeError, got
 from minigrad.typing import Array, Fused, Result, Rule, Shape, Terms
-
-EMPTY: Final[Mapping[str, Any]] = MappingProxyType({})
-
 
 class NotAGradient:
     """Type of NOT_A_GRADIENT."""
@@ -48,7 +44,7 @@ class Nothing(NamedTuple):
 NOTHING: Final = Nothing()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Kernel:
     """One differentiable operation.
 
@@ -68,12 +64,14 @@ class Kernel:
     name: str
     forward: Callable[..., Result]
     terms: Mapping[str, Rule | None]
-    fused: Mapping[str, Fused] = EMPTY
+    fused: Mapping[str, Fused] = field(default_factory=dict)
     gradient_of: Callable[..., Array] | NotAGradient | None = None
     aliases: bool = False
     variadic: bool = False
     rules: tuple[Rule | None, ...] = field(init=False, repr=False)
     fast: tuple[Fused | None, ...] = field(init=False, repr=False)
+    has_constants: bool = field(init=False, repr=False)
+    """Whether the rule of some input is None."""
 
     def __post_init__(self) -> None:
         unknown = set(self.fused) - set(self.terms)
@@ -82,6 +80,7 @@ class Kernel:
         object.__setattr__(self, "rules", tuple(self.terms.values()))
         fast = tuple(self.fused.get(name) for name in self.terms)
         object.__setattr__(self, "fast", fast)
+        object.__setattr__(self, "has_constants", None in self.rules)
 
     def inputs(self, count: int) -> tuple[str, ...]:
         """Name the inputs of a run that was given count arrays."""
@@ -96,31 +95,31 @@ class Kernel:
         Raises BackendError for mixed backends, DTypeError for mixed float dtypes, and
         what forward raises for its own preconditions.
         """
-        self._check(arrays)
+        shapes: list[Shape] = []
+        dtypes: list[Any] = []
+        first = arrays[0].dtype if arrays else None
+        checked = self.variadic or len(arrays) == len(self.rules)
+        # One loop for all three, because this is the tape's hot path.
+        for array in arrays:
+            dtype = array.dtype
+            if dtype is not first or type(array) is not ndarray:
+                checked = False
+            shapes.append(array.shape)
+            dtypes.append(dtype)
+        if not checked:
+            self._check(arrays)
         y, saved = self.forward(*arrays, **params)
-        if isinstance(y, numpy.generic):
-            # NumPy turns 0-d results into scalars, which are no arrays.
-            y = numpy.asarray(y)
-        shapes = tuple([array.shape for array in arrays])
-        dtypes = tuple([array.dtype for array in arrays])
-        return y, Record(saved, shapes, dtypes)
+        if type(y) is not ndarray:
+            y = as_array(y)
+        return y, Record(saved, tuple(shapes), tuple(dtypes))
 
     def _check(self, arrays: tuple[Array, ...]) -> None:
+        """Raise the errors that all kernels share, or find that all is well."""
         if not self.variadic and len(arrays) != len(self.rules):
             names = ", ".join(self.terms)
             raise ShapeError(
                 got(self.name, "arrays given", len(arrays), f"one each for {names}")
             )
-        first = arrays[0]
-        for array in arrays:
-            if type(array) is not ndarray:
-                return self._check_slowly(arrays)
-            if array.dtype is not first.dtype:
-                return self._check_slowly(arrays)
-        return None
-
-    def _check_slowly(self, arrays: tuple[Array, ...]) -> None:
-        """Word the two errors that all kernels share, or find that all is well."""
         names = self.inputs(len(arrays))
         try:
             backend_of(*arrays)
@@ -207,8 +206,8 @@ def sum_terms(terms: list[Array]) -> Array:
 
 def fit(value: Array, shape: Shape, dtype: Any) -> Array:
     """Bring value to an input's shape and dtype: sum what broadcasting repeated."""
-    if isinstance(value, numpy.generic):
-        value = numpy.asarray(value)
+    if type(value) is not ndarray:
+        value = as_array(value)
     if value.shape != shape:
         value = unbroadcast(value, shape)
     if value.dtype is not dtype and value.dtype != dtype and value.dtype.kind != "c":

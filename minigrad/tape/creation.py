@@ -7,7 +7,7 @@ from typing import Any
 import numpy
 
 from minigrad.backend import current_backend, is_array, new_array
-from minigrad.errors import DTypeError, got
+from minigrad.errors import DTypeError, ShapeError, got
 from minigrad.tape.tensor import Tensor
 from minigrad.typing import Array, DType
 
@@ -45,7 +45,10 @@ def tensor(
     if isinstance(values, Tensor):
         values = values.data
     if dtype is None and not is_array(values):
-        host = numpy.asarray(values)
+        try:
+            host = numpy.asarray(values)
+        except ValueError:
+            raise ShapeError("tensor: nested lists, expected rows of equal length") from None
         dtype = "float32" if host.dtype == numpy.float64 else host.dtype
         if host.dtype.kind not in "biufc":
             raise DTypeError(

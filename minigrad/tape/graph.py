@@ -6,8 +6,9 @@ import itertools
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
-import numpy
+from numpy import ndarray
 
+from minigrad.backend import is_array
 from minigrad.errors import GraphError
 from minigrad.kernels._spec import Kernel, Record
 from minigrad.typing import Array, Shape
@@ -63,7 +64,7 @@ class Node:
     owned: bool
     """Whether cotangent is this node's own array, to be added to in place."""
     scope: Any
-    locked: tuple[Array, ...]
+    locked: list[Array]
     tensor: Any
     """The result that asked to retain its gradient, else None."""
     outputs: Outputs | None
@@ -73,7 +74,7 @@ class Node:
         """Drop the saved arrays and the way back; they are writeable again."""
         if self.locked:
             unlock(self.locked)
-            self.locked = ()
+            self.locked = []
         self.record = None
         self.targets = ()
         self.tensor = None
@@ -84,50 +85,52 @@ class Node:
             unlock(self.locked)
 
 
-class _Lock:
-    """How many nodes need an array, and the kernel of the first of them."""
+_locks: dict[int, list[Any]] = {}
+"""id of a saved array -> [how many nodes need it, the kernel of the first of them].
 
-    __slots__ = ("count", "kernel")
-
-    def __init__(self, kernel: str) -> None:
-        self.count = 1
-        self.kernel = kernel
+A node holds the arrays it locks, so an id stands for one array as long as it is here.
+"""
 
 
-_locks: dict[int, _Lock] = {}
+def lock(saved: Any, kernel: str) -> list[Array]:
+    """Make the arrays in saved, and the memory they are views of, read-only.
 
-
-def lock(saved: Any, kernel: str) -> tuple[Array, ...]:
-    """Make the arrays in saved, and the memory they are views of, read-only."""
+    Device arrays have no such flag: writes through tensors and optimizers find them
+    here, writes through CuPy itself do not.
+    """
     held: list[Array] = []
     for value in saved:
-        if hasattr(value, "setflags"):
-            _lock_one(value, kernel, held)
-            if value.base is not None and hasattr(value.base, "setflags"):
-                _lock_one(value.base, kernel, held)
-    return tuple(held)
+        if type(value) is not ndarray and not is_array(value):
+            continue
+        while value is not None:
+            known = _locks.get(id(value))
+            if known is not None:
+                known[0] += 1
+                held.append(value)
+            elif type(value) is not ndarray:
+                _locks[id(value)] = [1, kernel]
+                held.append(value)
+            elif value.flags.writeable:
+                value.setflags(False)
+                _locks[id(value)] = [1, kernel]
+                held.append(value)
+            # What was read-only before is not ours to open again.
+            value = value.base
+            if value is not None and not is_array(value):
+                break  # Memory of another library.
+    return held
 
 
-def _lock_one(array: Array, kernel: str, held: list[Array]) -> None:
-    known = _locks.get(id(array))
-    if known is not None:
-        known.count += 1
-    elif array.flags.writeable:
-        _locks[id(array)] = _Lock(kernel)
-        array.setflags(write=False)
-    else:
-        return  # Read-only before we came: not ours to open again.
-    held.append(array)
-
-
-def unlock(arrays: tuple[Array, ...]) -> None:
+def unlock(arrays: list[Array]) -> None:
     """Release one hold on each of arrays; the last one makes it writeable again."""
-    for array in arrays:
+    for array in reversed(arrays):
         known = _locks[id(array)]
-        known.count -= 1
-        if known.count == 0:
-            del _locks[id(array)]
-            array.setflags(write=True)
+        if known[0] > 1:
+            known[0] -= 1
+            continue
+        del _locks[id(array)]
+        if type(array) is ndarray:
+            array.setflags(True)
 
 
 def expect_writeable(array: Array, who: str) -> None:
@@ -136,12 +139,12 @@ def expect_writeable(array: Array, who: str) -> None:
         known = _locks.get(id(memory))
         if known is not None:
             raise GraphError(
-                f"{who}: the values are needed by {known.kernel}, whose backward has "
+                f"{who}: the values are needed by {known[1]}, whose backward has "
                 "not run, expected no in-place write while the graph lives; run "
                 "backward() first, delete the result, or compute it under no_grad()"
             )
     flags = getattr(array, "flags", None)
-    if isinstance(array, numpy.ndarray) and flags is not None and not flags.writeable:
+    if isinstance(array, ndarray) and flags is not None and not flags.writeable:
         raise GraphError(
             f"{who}: the array is read-only, expected a writeable one; copy it first"
         )

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from minigrad.backend import array_module, is_array, new_array, to_backend
+import numpy
+
+from minigrad.backend import (
+    array_module,
+    is_array,
+    is_backend_name,
+    new_array,
+    to_backend,
+)
 from minigrad.errors import DTypeError, GraphError, ShapeError, got
 from minigrad.kernels._spec import Kernel, Record
 from minigrad.tape import backward as _backward
@@ -27,25 +35,30 @@ def apply(kernel: Kernel, *inputs: Any, **params: Any) -> Any:
     Arrays and Python numbers are taken as constants. A kernel with several outputs
     gives a NamedTuple of tensors.
     """
-    arrays = [
-        value.data if isinstance(value, Tensor) else _constant(value, inputs)
-        for value in inputs
-    ]
-    y, record = kernel.run(*arrays, **params)
-    if not modes.recording.get():
-        return _unrecorded(y, "it was created under no_grad()")
-    tracked = False
+    arrays: list[Array] = []
     targets: list[Any] = []
-    rules = kernel.rules if not kernel.variadic else kernel.rules * len(inputs)
-    for value, rule in zip(inputs, rules, strict=True):
-        if rule is not None and isinstance(value, Tensor) and value.requires_grad:
+    tracked = False
+    for value in inputs:
+        if not isinstance(value, Tensor):
+            arrays.append(_constant(value, inputs))
+            targets.append(None)
+            continue
+        arrays.append(value.data)
+        if value.requires_grad:
             tracked = True
             targets.append(value.node or value)
         else:
             targets.append(None)
+    y, record = kernel.run(*arrays, **params)
     if not tracked:
-        reason = f"no input of {kernel.name}, which made it, requires a gradient"
-        return _unrecorded(y, reason)
+        return _unrecorded(y, f"no input of {kernel.name} required a gradient")
+    if not modes.recording.get():
+        return _unrecorded(y, "it was created under no_grad()")
+    if kernel.has_constants:
+        # Inputs whose rule is None (labels, masks) get no gradient.
+        for position, rule in enumerate(kernel.rules):
+            if rule is None:
+                targets[position] = None
     node = Node()
     node.number = next_number()
     node.kernel = kernel
@@ -57,7 +70,7 @@ def apply(kernel: Kernel, *inputs: Any, **params: Any) -> Any:
     node.tensor = None
     node.outputs = None
     saved = record.saved
-    node.locked = lock(saved, kernel.name) if saved else ()
+    node.locked = lock(saved, kernel.name) if saved else []
     if isinstance(y, tuple):
         return _several(node, y)
     return _tracked(y, node)
@@ -114,7 +127,7 @@ def _several(node: Node, y: Any) -> Any:
         pick.cotangent = None
         pick.owned = False
         pick.scope = node.scope
-        pick.locked = ()
+        pick.locked = []
         pick.tensor = None
         pick.outputs = None
         results.append(_tracked(part, pick))
@@ -173,7 +186,7 @@ class Tensor(Operators):
         Gradients pass through a cast, not through a move between backends: move data
         and parameters before computing with them.
         """
-        if isinstance(target, str) and target in ("numpy", "cupy", "fake"):
+        if is_backend_name(target):
             if self.node is not None:
                 raise GraphError(
                     f"to({target!r}): the tensor is a result of "
@@ -182,7 +195,12 @@ class Tensor(Operators):
                 )
             moved = to_backend(self.data, target)
             return self if moved is self.data else self._like(moved)
-        return self.astype(target)
+        try:
+            dtype = numpy.dtype(target)
+        except TypeError:
+            rule = "a backend ('numpy', 'cupy') or a dtype such as 'float32'"
+            raise DTypeError(got("to", "target", repr(target), rule)) from None
+        return self if dtype == self.dtype else self.astype(dtype)
 
     def _like(self, data: Array) -> Tensor:
         out = Tensor(data, self.requires_grad, self.name)

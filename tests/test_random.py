@@ -1,0 +1,64 @@
+"""Random streams: a seed names the numbers, whatever else is drawn."""
+
+import numpy as np
+import pytest
+from minigrad.errors import ArgumentError
+from minigrad.random import Streams, generator, keep_mask, manual_seed
+from numpy.testing import assert_array_equal
+
+
+def draw(gen):
+    return gen.random(5)
+
+
+def test_same_key_gives_the_same_numbers():
+    assert_array_equal(draw(generator(1, "a", 2)), draw(generator(1, "a", 2)))
+
+
+@pytest.mark.parametrize("key", [(2, "a", 2), (1, "b", 2), (1, "a", 3)])
+def test_other_key_gives_other_numbers(key):
+    assert not np.array_equal(draw(generator(1, "a", 2)), draw(generator(*key)))
+
+
+def test_streams_do_not_shift_each_other():
+    alone, mixed = Streams(0), Streams(0)
+    mixed.next("other")
+    assert_array_equal(draw(alone.next("a")), draw(mixed.next("a")))
+
+
+def test_streams_resume_from_their_state():
+    streams = Streams(3)
+    streams.next("a")
+    resumed = Streams()
+    resumed.load_state_dict(streams.state_dict())
+    assert_array_equal(draw(streams.next("a")), draw(resumed.next("a")))
+
+
+def test_numpy_global_state_is_untouched():
+    before = np.random.get_state()[1].copy()  # noqa: NPY002 (the state under test)
+    manual_seed(0).next("a").random(10)
+    assert_array_equal(before, np.random.get_state()[1])  # noqa: NPY002
+
+
+@pytest.mark.parametrize("seed", [-1, 1.5, True, 2**64])
+def test_bad_seed(seed):
+    with pytest.raises(ArgumentError, match="seed"):
+        generator(seed, "a")
+
+
+def test_mask_keeps_the_share_it_says():
+    mask, keep_prob = keep_mask(generator(0, "m"), (200, 500), 0.3)
+    assert mask.dtype == bool
+    assert abs(mask.mean() - keep_prob) < 0.005
+
+
+@pytest.mark.parametrize(("drop_prob", "kept"), [(0.0, True), (1.0, False)])
+def test_mask_at_the_ends(drop_prob, kept):
+    mask, keep_prob = keep_mask(generator(0, "m"), (3, 5), drop_prob)
+    assert (mask == kept).all()
+    assert keep_prob == float(kept)
+
+
+def test_drop_prob_out_of_range():
+    with pytest.raises(ArgumentError, match=r"drop_prob 1\.5"):
+        keep_mask(generator(0, "m"), (3,), 1.5)
