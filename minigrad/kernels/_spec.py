@@ -70,6 +70,7 @@ class Kernel:
     variadic: bool = False
     rules: tuple[Rule | None, ...] = field(init=False, repr=False)
     fast: tuple[Fused | None, ...] = field(init=False, repr=False)
+    arity: int = field(init=False, repr=False)
     has_constants: bool = field(init=False, repr=False)
     """Whether the rule of some input is None."""
 
@@ -80,6 +81,7 @@ class Kernel:
         object.__setattr__(self, "rules", tuple(self.terms.values()))
         fast = tuple(self.fused.get(name) for name in self.terms)
         object.__setattr__(self, "fast", fast)
+        object.__setattr__(self, "arity", len(self.rules))
         object.__setattr__(self, "has_constants", None in self.rules)
 
     def inputs(self, count: int) -> tuple[str, ...]:
@@ -98,15 +100,15 @@ class Kernel:
         shapes: list[Shape] = []
         dtypes: list[Any] = []
         first = arrays[0].dtype if arrays else None
-        checked = self.variadic or len(arrays) == len(self.rules)
-        # One loop for all three, because this is the tape's hot path.
+        alike = len(arrays) == self.arity
+        # One loop for checks and record: this is the tape's hot path.
         for array in arrays:
             dtype = array.dtype
             if dtype is not first or type(array) is not ndarray:
-                checked = False
+                alike = False
             shapes.append(array.shape)
             dtypes.append(dtype)
-        if not checked:
+        if not alike:
             self._check(arrays)
         y, saved = self.forward(*arrays, **params)
         if type(y) is not ndarray:

@@ -48,9 +48,10 @@ def run_backward(
             _visit(node, observer, before)
             if not retain_graph:
                 node.free()
-    finally:
+    except BaseException:
         for node in order:
             node.cotangent = None
+        raise
     if observer is not None and before is not None:
         for leaf, old in before.items():
             new = leaf.cotangent

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
 
 from numpy import ndarray
@@ -15,6 +15,9 @@ from minigrad.typing import Array, Shape
 
 next_number = itertools.count().__next__
 """Numbers nodes as they are made: the reverse of this order is a backward order."""
+
+
+NO_ARRAYS: Final[Sequence[Array]] = ()
 
 
 class Outputs(NamedTuple):
@@ -64,17 +67,31 @@ class Node:
     owned: bool
     """Whether cotangent is this node's own array, to be added to in place."""
     scope: Any
-    locked: list[Array]
+    locked: Sequence[Array]
     tensor: Any
     """The result that asked to retain its gradient, else None."""
     outputs: Outputs | None
     """For a kernel with several results; each result has an OUTPUT node of its own."""
 
+    def __init__(
+        self, kernel: Kernel, targets: tuple[Any, ...], record: Record, scope: Any
+    ) -> None:
+        self.number = next_number()
+        self.kernel = kernel
+        self.targets = targets
+        self.record = record
+        self.scope = scope
+        self.cotangent = None
+        self.owned = False
+        self.locked = NO_ARRAYS
+        self.tensor = None
+        self.outputs = None
+
     def free(self) -> None:
         """Drop the saved arrays and the way back; they are writeable again."""
         if self.locked:
             unlock(self.locked)
-            self.locked = []
+            self.locked = NO_ARRAYS
         self.record = None
         self.targets = ()
         self.tensor = None
@@ -85,11 +102,14 @@ class Node:
             unlock(self.locked)
 
 
-_locks: dict[int, list[Any]] = {}
-"""id of a saved array -> [how many nodes need it, the kernel of the first of them].
+_locks: dict[int, str] = {}
+"""id of a saved array -> the kernel whose backward needs it.
 
 A node holds the arrays it locks, so an id stands for one array as long as it is here.
 """
+
+_again: dict[int, int] = {}
+"""id of a saved array -> how many more nodes need it, where there are more than one."""
 
 
 def lock(saved: Any, kernel: str) -> list[Array]:
@@ -102,33 +122,37 @@ def lock(saved: Any, kernel: str) -> list[Array]:
     for value in saved:
         if type(value) is not ndarray and not is_array(value):
             continue
-        while value is not None:
-            known = _locks.get(id(value))
-            if known is not None:
-                known[0] += 1
+        while True:
+            key = id(value)
+            if key in _locks:
+                _again[key] = _again.get(key, 0) + 1
                 held.append(value)
             elif type(value) is not ndarray:
-                _locks[id(value)] = [1, kernel]
+                _locks[key] = kernel
                 held.append(value)
             elif value.flags.writeable:
                 value.setflags(False)
-                _locks[id(value)] = [1, kernel]
+                _locks[key] = kernel
                 held.append(value)
             # What was read-only before is not ours to open again.
             value = value.base
-            if value is not None and not is_array(value):
-                break  # Memory of another library.
+            if value is None or not is_array(value):
+                break
     return held
 
 
-def unlock(arrays: list[Array]) -> None:
+def unlock(arrays: Sequence[Array]) -> None:
     """Release one hold on each of arrays; the last one makes it writeable again."""
+    # Backwards, because a view opens only after the memory it looks into.
     for array in reversed(arrays):
-        known = _locks[id(array)]
-        if known[0] > 1:
-            known[0] -= 1
+        key = id(array)
+        if key in _again:
+            if _again[key] == 1:
+                del _again[key]
+            else:
+                _again[key] -= 1
             continue
-        del _locks[id(array)]
+        del _locks[key]
         if type(array) is ndarray:
             array.setflags(True)
 
@@ -139,7 +163,7 @@ def expect_writeable(array: Array, who: str) -> None:
         known = _locks.get(id(memory))
         if known is not None:
             raise GraphError(
-                f"{who}: the values are needed by {known[1]}, whose backward has "
+                f"{who}: the values are needed by {known}, whose backward has "
                 "not run, expected no in-place write while the graph lives; run "
                 "backward() first, delete the result, or compute it under no_grad()"
             )

@@ -23,7 +23,6 @@ from minigrad.tape.graph import (
     Outputs,
     expect_writeable,
     lock,
-    next_number,
 )
 from minigrad.tape.operators import Operators
 from minigrad.typing import Array
@@ -56,61 +55,48 @@ def apply(kernel: Kernel, *inputs: Any, **params: Any) -> Any:
         return _unrecorded(y, "it was created under no_grad()")
     if kernel.has_constants:
         # Inputs whose rule is None (labels, masks) get no gradient.
-        for position, rule in enumerate(kernel.rules):
-            if rule is None:
-                targets[position] = None
-    node = Node()
-    node.number = next_number()
-    node.kernel = kernel
-    node.targets = tuple(targets)
-    node.record = record
-    node.cotangent = None
-    node.owned = False
-    node.scope = modes.scope.get()
-    node.tensor = None
-    node.outputs = None
+        pairs = zip(targets, kernel.rules, strict=True)
+        targets = [target if rule is not None else None for target, rule in pairs]
+        if not any(targets):
+            return _unrecorded(y, f"{kernel.name} has no derivative by that input")
+    node = Node(kernel, tuple(targets), record, modes.scope.get())
     saved = record.saved
-    node.locked = lock(saved, kernel.name) if saved else []
-    if isinstance(y, tuple):
-        return _several(node, y)
-    return _tracked(y, node)
+    if saved:
+        node.locked = lock(saved, kernel.name)
+    return _several(node, y) if isinstance(y, tuple) else _tracked(y, node)
 
 
 def _constant(value: Any, inputs: tuple[Any, ...]) -> Array:
     """Take an array as it is, a number as a 0-d array like the first tensor."""
     if is_array(value):
         return value
+    default = "float32" if isinstance(value, float) else None
     for other in inputs:
         if isinstance(other, Tensor):
-            return array_module(other.data).asarray(value, other.data.dtype)
-    return new_array(value, "float32" if isinstance(value, float) else None)
-
-
-def _new(data: Array) -> Tensor:
-    """Make a tensor without the checks of __init__, which cost more than an add."""
-    out = Tensor.__new__(Tensor)
-    out.data = data
-    out.cotangent = None
-    out.owned = True
-    out.name = None
-    return out
+            # Not for integers: a fraction would be cut off in silence.
+            dtype = other.data.dtype if other.data.dtype.kind in "fc" else default
+            return array_module(other.data).asarray(value, dtype)
+    return new_array(value, default)
 
 
 def _unrecorded(y: Any, reason: str) -> Any:
+    """Wrap results that need no gradient, for this reason."""
     if isinstance(y, tuple):
         return type(y)(*(_unrecorded(part, reason) for part in y))
-    out = _new(y)
-    out.node = None
-    out.requires_grad = False
+    out = Tensor(y)
     out.origin = reason
-    out.passes = 0
     return out
 
 
 def _tracked(y: Array, node: Node) -> Tensor:
-    out = _new(y)
-    out.node = node
+    """Wrap a result of node; __init__, with its checks, would cost as much as an add."""
+    out = Tensor.__new__(Tensor)
+    out.data = y
     out.requires_grad = True
+    out.node = node
+    out.cotangent = None
+    out.owned = True
+    out.name = None
     return out
 
 
@@ -119,18 +105,8 @@ def _several(node: Node, y: Any) -> Any:
     node.outputs = Outputs(type(y), tuple((part.shape, part.dtype) for part in y))
     results: list[Tensor] = []
     for position, part in enumerate(y):
-        pick = Node()
-        pick.number = next_number()
-        pick.kernel = OUTPUT
-        pick.targets = (node,)
-        pick.record = Record(position, (part.shape,), (part.dtype,))
-        pick.cotangent = None
-        pick.owned = False
-        pick.scope = node.scope
-        pick.locked = []
-        pick.tensor = None
-        pick.outputs = None
-        results.append(_tracked(part, pick))
+        record = Record(position, (part.shape,), (part.dtype,))
+        results.append(_tracked(part, Node(OUTPUT, (node,), record, node.scope)))
     return type(y)(*results)
 
 
