@@ -20,7 +20,9 @@ def main() -> int:
     if not has_torch():
         print("PyTorch is not installed: `pip install torch` to compare with it.")
     width = max(len(case.name) for case in cases)
-    print(f"{'case':{width}}  minigrad ms [quartiles]       torch ms [quartiles]  ratio")
+    print(
+        f"{'case':{width}}  minigrad ms [quartiles]       torch ms [quartiles]  ratio"
+    )
     results: list[Result] = []
     for case in cases:
         result = compare(

@@ -1,8 +1,8 @@
 """Time two engines side by side: each in a process of its own, round by round in turn.
 
-Each engine brings its own thread pool, whose idle threads spin for a while and would slow
-the other one in a shared process (measured: both twice as slow). So each runs in a worker
-process, the rounds alternate, and a pause lets the spinning end. What is compared are
+Each engine brings its own thread pool, whose idle threads spin for a while and would
+slow the other one in a shared process (measured: both twice as slow). So each runs in a
+worker process, the rounds alternate, and a pause lets the spinning end. Times are
 medians over all rounds; the ratio is the median of the ratios of neighbouring rounds.
 """
 
@@ -70,7 +70,8 @@ class Worker:
 
     def round(self, steps: int) -> list[float]:
         """Return the milliseconds that each of steps took."""
-        assert self.process.stdin is not None and self.process.stdout is not None
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
         self.process.stdin.write(f"{steps}\n")
         self.process.stdin.flush()
         answer = self.process.stdout.readline()

@@ -46,7 +46,7 @@ def _minigrad(function: str, shapes: Shapes, labels: bool) -> Step:
 
 
 def _torch(function: str, shapes: Shapes, labels: bool) -> Step:
-    import torch
+    import torch  # pyright: ignore[reportMissingImports]
 
     inputs = [torch.from_numpy(array).requires_grad_() for array in _arrays(shapes)]
     functional = torch.nn.functional

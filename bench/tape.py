@@ -19,13 +19,13 @@ def _leaf_minigrad() -> Any:
 
 
 def _leaf_torch() -> Any:
-    import torch
+    import torch  # pyright: ignore[reportMissingImports]
 
     return torch.ones(1, requires_grad=True)
 
 
 def _chain(x: Any, bias: Any) -> Step:
-    """y = ((x + b) + b) + ...: one operation after the other."""
+    """Y = ((x + b) + b) + ...: one operation after the other."""
 
     def step() -> None:
         y = x
@@ -49,7 +49,7 @@ def _products(x: Any, factor: Any) -> Step:
 
 
 def _diamonds(x: Any, _: Any) -> Step:
-    """y = (y + y) again and again: every gradient arrives twice."""
+    """Y = (y + y) again and again: every gradient arrives twice."""
 
     def step() -> None:
         y = x

@@ -14,7 +14,7 @@ def main() -> None:
     suite, case_name, engine, threads = sys.argv[1:]
     case = SUITES[suite][case_name]
     if engine == "torch":
-        import torch
+        import torch  # pyright: ignore[reportMissingImports]
 
         torch.set_num_threads(int(threads))
     step = getattr(case, engine)()

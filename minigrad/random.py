@@ -30,7 +30,7 @@ def generator(seed: int, name: str, step: int = 0) -> Generator:
     return Generator(Philox(key=key, counter=[0, 0, 0, _index("step", step)]))
 
 
-def _index(what: str, value: int) -> int:
+def _index(what: str, value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int | numpy.integer):
         raise ArgumentError(f"random: {what} {value!r}, expected an integer >= 0")
     if not 0 <= value < 2**64:

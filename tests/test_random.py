@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from numpy.testing import assert_array_equal
+
 from minigrad.errors import ArgumentError
 from minigrad.random import Streams, generator, keep_mask, manual_seed
-from numpy.testing import assert_array_equal
 
 
 def draw(gen):

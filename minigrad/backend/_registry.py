@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, NamedTuple
@@ -181,7 +181,7 @@ def current_backend() -> Backend:
 
 
 @contextmanager
-def use_backend(name: str) -> Iterator[None]:
+def use_backend(name: str) -> Generator[None]:
     """Make new arrays on backend name ("numpy" or "cupy") inside the block.
 
     Arrays that exist keep their place: move them with `Tensor.to`. Raises BackendError
@@ -195,7 +195,7 @@ def use_backend(name: str) -> Iterator[None]:
 
 
 @contextmanager
-def registered(backend: Backend) -> Iterator[Backend]:
+def registered(backend: Backend) -> Generator[Backend]:
     """Know backend inside the block only; for stand-ins such as the fake device."""
     _backends[backend.name] = backend
     _by_type[backend.array_type] = backend

@@ -1,8 +1,8 @@
 """Persistent worker threads for loops over blocks of arrays.
 
-NumPy's ufuncs release the interpreter lock, so threads run them side by side. A hand-over
-of the lock costs 5-50 microseconds under contention: blocks must take longer than that.
-A SimpleQueue hands work over in about 20 microseconds, an executor's futures in 60.
+NumPy's ufuncs release the interpreter lock, so threads run them side by side. A
+hand-over of the lock costs 5-50 microseconds under contention: blocks must take longer
+than that. A SimpleQueue hands work over in about 20 microseconds, an executor in 60.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """The kernel contract: a forward, and a backward that is a sum of named terms.
 
-A kernel is pure mathematics over arrays. It knows neither tape nor tensor, so that it can
-be read, run and checked alone. `run` and `backward` are the only ways in: they check what
-all kernels ask (one backend, one float dtype) and bring every term to its input's shape.
+A kernel is pure mathematics over arrays. It knows neither tape nor tensor, so that it
+can be read, run and checked alone. `run` and `backward` are the only ways in: they
+check what all kernels ask (one backend, one float dtype) and bring every term to its
+input's shape.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from minigrad.backend import array_module, backend_of
 from minigrad.errors import BackendError, DTypeError, GraphError, ShapeError, got
 from minigrad.typing import Array, Fused, Result, Rule, Shape, Terms
 
+
 class NotAGradient:
     """Type of NOT_A_GRADIENT."""
 
@@ -30,7 +32,7 @@ NOT_A_GRADIENT: Final = NotAGradient()
 
 
 class Record(NamedTuple):
-    """What one run leaves for backward: saved arrays, and each input's shape and dtype."""
+    """What one run leaves for backward: saved arrays, each input's shape and dtype."""
 
     saved: Any
     shapes: tuple[Shape, ...]
@@ -147,7 +149,7 @@ class Kernel:
                 )
 
     def backward_terms(self, name: str, dy: Array, record: Record) -> Terms:
-        """Return {term: array of the input's shape and dtype} for the input called name.
+        """Return {term: array of the shape and dtype of the input called name}.
 
         Raises GraphError if the input is not differentiable.
         """

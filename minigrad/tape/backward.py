@@ -1,4 +1,4 @@
-"""The backward pass: nodes in reverse creation order, gradients summed without copies."""
+"""The backward pass: nodes in reverse creation order, sums without copies."""
 
 from __future__ import annotations
 
@@ -124,7 +124,8 @@ def _show(
 ) -> Array:
     """Compute one input's gradient term by term and show the terms."""
     record = node.record
-    assert record is not None and before is not None
+    assert record is not None
+    assert before is not None
     if type(target) is not Node and target not in before:
         old = target.cotangent
         before[target] = None if old is None else old.copy()

@@ -48,7 +48,9 @@ def tensor(
         try:
             host = numpy.asarray(values)
         except ValueError:
-            raise ShapeError("tensor: nested lists, expected rows of equal length") from None
+            raise ShapeError(
+                "tensor: nested lists, expected rows of equal length"
+            ) from None
         dtype = "float32" if host.dtype == numpy.float64 else host.dtype
         if host.dtype.kind not in "biufc":
             raise DTypeError(

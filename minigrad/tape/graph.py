@@ -21,7 +21,7 @@ NO_ARRAYS: Final[Sequence[Array]] = ()
 
 
 class Outputs(NamedTuple):
-    """Several results of one kernel: how to build dy, and each one's shape and dtype."""
+    """Several results of one kernel: how to build dy, each one's shape and dtype."""
 
     make: Callable[..., Any]
     specs: tuple[tuple[Shape, Any], ...]
@@ -131,7 +131,7 @@ def lock(saved: Any, kernel: str) -> list[Array]:
                 _locks[key] = kernel
                 held.append(value)
             elif value.flags.writeable:
-                value.setflags(False)
+                value.setflags(write=False)
                 _locks[key] = kernel
                 held.append(value)
             # What was read-only before is not ours to open again.
@@ -154,7 +154,7 @@ def unlock(arrays: Sequence[Array]) -> None:
             continue
         del _locks[key]
         if type(array) is ndarray:
-            array.setflags(True)
+            array.setflags(write=True)
 
 
 def expect_writeable(array: Array, who: str) -> None:

@@ -1,8 +1,8 @@
-"""What the current context asks of the tape: whether to record, and for which module."""
+"""What the context asks of the tape: whether to record, for which module, for whom."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -16,7 +16,7 @@ observer: ContextVar[Any] = ContextVar("minigrad_observer", default=None)
 
 
 @contextmanager
-def no_grad() -> Iterator[None]:
+def no_grad() -> Generator[None]:
     """Record nothing inside the block: results need no gradient and cost no memory."""
     token = recording.set(False)
     try:
@@ -26,7 +26,7 @@ def no_grad() -> Iterator[None]:
 
 
 @contextmanager
-def enable_grad() -> Iterator[None]:
+def enable_grad() -> Generator[None]:
     """Record inside the block, also where a `no_grad` surrounds it."""
     token = recording.set(True)
     try:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 import numpy
 
 from minigrad.backend import array_module
-from minigrad.errors import ShapeError, got
+from minigrad.errors import GraphError, ShapeError, got
 from minigrad.kernels import activations as act
 from minigrad.kernels import arithmetic as ari
 from minigrad.kernels import elementary as ele
@@ -48,6 +48,9 @@ class Operators(Values):
 
     apply: ClassVar[Callable[..., Any]]
     """Runs a kernel on tensors; the tensor class brings it."""
+
+    wrap: ClassVar[Callable[..., Any]]
+    """Makes a tensor that needs no gradient of an array; likewise."""
 
     def __add__(self, other: Any) -> Self:
         """Add with broadcasting."""
@@ -134,11 +137,18 @@ class Operators(Values):
         self.data[...] = result
         return self
 
+    def _expect_no_history(self, who: str) -> None:
+        if self.requires_grad and recording.get():
+            raise GraphError(
+                f"{who}: {self._title()} requires a gradient, expected no in-place "
+                "write while operations are recorded; use no_grad()"
+            )
+
     def _compare(self, operator: Callable[..., Any], other: Any) -> Self:
         """Compare element by element; the boolean result needs no gradient."""
         array = other.data if isinstance(other, Values) else other
         xp = array_module(self.data)
-        return type(self)(xp.asarray(operator(xp)(self.data, array)))
+        return self.wrap(xp.asarray(operator(xp)(self.data, array)))
 
     def __lt__(self, other: Any) -> Self:
         """Compare element by element."""
@@ -224,7 +234,7 @@ class Operators(Values):
     def argmax(self, axis: int | None = None) -> Self:
         """Return the position of the greatest over axis; needs no gradient."""
         xp = array_module(self.data)
-        return type(self)(xp.asarray(xp.argmax(self.data, axis=axis)))
+        return self.wrap(xp.asarray(xp.argmax(self.data, axis=axis)))
 
     # -- elementary functions ----------------------------------------------------------
 

@@ -89,7 +89,7 @@ def _unrecorded(y: Any, reason: str) -> Any:
 
 
 def _tracked(y: Array, node: Node) -> Tensor:
-    """Wrap a result of node; __init__, with its checks, would cost as much as an add."""
+    """Wrap a result of node; __init__ with its checks costs as much as an add."""
     out = Tensor.__new__(Tensor)
     out.data = y
     out.requires_grad = True
@@ -122,6 +122,11 @@ class Tensor(Operators):
     __slots__ = ()
 
     apply = staticmethod(apply)
+
+    @staticmethod
+    def wrap(data: Array) -> Tensor:
+        """Make a tensor that needs no gradient, without copying."""
+        return Tensor(data)
 
     def __init__(
         self, data: Array, requires_grad: bool = False, name: str | None = None
@@ -199,13 +204,6 @@ class Tensor(Operators):
         expect_writeable(self.data, "setitem")
         plain = index.data if isinstance(index, Tensor) else index
         self.data[plain] = values.data if isinstance(values, Tensor) else values
-
-    def _expect_no_history(self, who: str) -> None:
-        if self.requires_grad and modes.recording.get():
-            raise GraphError(
-                f"{who}: {self._title()} requires a gradient, expected no in-place "
-                "write while operations are recorded; use no_grad()"
-            )
 
     # -- gradients ---------------------------------------------------------------------
 

@@ -108,7 +108,7 @@ class Values:
         """Return the values as a NumPy array; shares memory if they are on the host."""
         return to_host(self.data)
 
-    def item(self) -> float | int | bool | complex:
+    def item(self) -> Any:
         """Return the only element as a Python number; raises ShapeError if not one."""
         if self.size != 1:
             raise ShapeError(

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from numpy.testing import assert_array_equal
+
 from minigrad.backend import _elementwise, elementwise, parallel_for, to_host
 from minigrad.testing import fake_device
-from numpy.testing import assert_array_equal
 
 
 @elementwise

@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+
 from minigrad import backend
 from minigrad.backend import _registry
 from minigrad.errors import BackendError

@@ -4,10 +4,11 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+from numpy.testing import assert_array_equal
+
 from minigrad.errors import DTypeError, GraphError, ShapeError
 from minigrad.kernels._spec import NOTHING, Kernel
 from minigrad.tape import Tensor, apply, enable_grad, no_grad, tensor
-from numpy.testing import assert_array_equal
 
 
 def leaf(*values, name=None):
@@ -213,7 +214,7 @@ class TestReasons:
     def test_leaf_off_the_path(self):
         x, other = leaf(1.0), leaf(1.0, name="other")
         (x * 2.0).backward()
-        with pytest.raises(GraphError, match="`other`.*not on any path"):
+        with pytest.raises(GraphError, match=r"`other`.*not on any path"):
             _ = other.grad
 
     def test_constant(self):

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from numpy.testing import assert_array_equal
+
 from minigrad.errors import GraphError
 from minigrad.tape import no_grad, tensor
-from numpy.testing import assert_array_equal
 
 
 @pytest.fixture

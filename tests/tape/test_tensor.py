@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
 from minigrad.errors import BackendError, DTypeError, GraphError, ShapeError
 from minigrad.tape import Tensor, from_dlpack, tensor
 from minigrad.testing import fake_device
-from numpy.testing import assert_allclose, assert_array_equal
 
 
 class TestMaking:
