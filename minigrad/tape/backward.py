@@ -122,17 +122,21 @@ def _show(
     observer: Observer,
     before: dict[Any, Any] | None,
 ) -> Array:
-    """Compute one input's gradient term by term and show the terms."""
-    record = node.record
+    """Show the terms of one input's gradient; return what runs when nobody looks."""
+    kernel, record = node.kernel, node.record
     assert record is not None
     assert before is not None
     if type(target) is not Node and target not in before:
         old = target.cotangent
         before[target] = None if old is None else old.copy()
-    name = node.kernel.inputs(len(record.shapes))[index]
-    terms = node.kernel.backward_terms(name, dy, record)
+    name = kernel.inputs(len(record.shapes))[index]
+    terms = kernel.backward_terms(name, dy, record)
     observer.edge(node, name, target, terms, dy)
-    return sum_terms(list(terms.values()))
+    if kernel.variadic or kernel.fast[index] is None:
+        return sum_terms(list(terms.values()))
+    # Not the terms' sum: looking must not change a bit, and the observer is to see
+    # whether the terms explain what training uses.
+    return kernel.gradient(index, dy, record)
 
 
 def _place(node: Node, dy: Array) -> None:

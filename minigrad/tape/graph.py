@@ -102,6 +102,9 @@ class Node:
             unlock(self.locked)
 
 
+_set_writeable: Callable[[Array, bool], None] = ndarray.setflags  # type: ignore[assignment]
+"""By position: the keyword `write` takes three times as long."""
+
 _locks: dict[int, str] = {}
 """id of a saved array -> the kernel whose backward needs it.
 
@@ -120,9 +123,7 @@ def lock(saved: Any, kernel: str) -> list[Array]:
     """
     held: list[Array] = []
     for value in saved:
-        if type(value) is not ndarray and not is_array(value):
-            continue
-        while True:
+        while type(value) is ndarray or is_array(value):
             key = id(value)
             if key in _locks:
                 _again[key] = _again.get(key, 0) + 1
@@ -131,12 +132,12 @@ def lock(saved: Any, kernel: str) -> list[Array]:
                 _locks[key] = kernel
                 held.append(value)
             elif value.flags.writeable:
-                value.setflags(write=False)
+                _set_writeable(value, False)
                 _locks[key] = kernel
                 held.append(value)
             # What was read-only before is not ours to open again.
             value = value.base
-            if value is None or not is_array(value):
+            if value is None:
                 break
     return held
 
@@ -147,14 +148,13 @@ def unlock(arrays: Sequence[Array]) -> None:
     for array in reversed(arrays):
         key = id(array)
         if key in _again:
-            if _again[key] == 1:
-                del _again[key]
-            else:
-                _again[key] -= 1
-            continue
-        del _locks[key]
-        if type(array) is ndarray:
-            array.setflags(write=True)
+            more = _again.pop(key)
+            if more > 1:
+                _again[key] = more - 1
+        else:
+            del _locks[key]
+            if type(array) is ndarray:
+                _set_writeable(array, True)
 
 
 def expect_writeable(array: Array, who: str) -> None:
