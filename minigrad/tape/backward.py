@@ -24,6 +24,9 @@ class Observer(Protocol):
     A target is the `Node` or leaf `Tensor` that receives the gradient.
     """
 
+    def start(self, root: Node) -> None:
+        """See that a pass begins at root; an earlier one may have ended in an error."""
+
     def edge(
         self, node: Node, name: str, target: Any, terms: Mapping[str, Array], dy: Array
     ) -> None:
@@ -43,6 +46,8 @@ def run_backward(
     root.cotangent = dy
     root.owned = False
     order = _collect(root)
+    if observer is not None:
+        observer.start(root)
     try:
         for node in order:
             _visit(node, observer, before)
