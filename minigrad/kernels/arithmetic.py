@@ -112,8 +112,9 @@ def minimum(a: Array, b: Array) -> Result:
 
 @elementwise
 def _where_greater(xp: Any, dy: Array, a: Array, b: Array, **out: Array) -> Array:
-    """Pass dy where a > b, half of it where a == b."""
+    """Pass dy where a > b, half of it where a == b, nothing where one is NaN."""
     a, b = xp.real(a), xp.real(b)
+    # Not xp.where, which takes five times as long where the outcome is a coin toss.
     return xp.multiply(dy * (a > b) + dy * (a >= b), 0.5, **out)
 
 

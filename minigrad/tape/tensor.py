@@ -275,6 +275,7 @@ class Tensor(Operators):
         if array.shape != self.shape:
             raise ShapeError(got("grad", "shape", array.shape, self.shape))
         self.cotangent = array
+        self.owned = False
 
     def retain_grad(self) -> Tensor:
         """Keep the gradient of a result too, once backward() has passed it."""

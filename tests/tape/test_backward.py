@@ -62,6 +62,14 @@ class TestSums:
         a.grad.data[...] = 100.0
         assert_array_equal(b.grad.data, [1.0])
 
+    def test_gradient_that_was_set_is_not_written(self):
+        x = leaf(1.0)
+        values = np.array([5.0])
+        x.grad = values
+        (x * 2.0).backward()
+        assert_array_equal(x.grad.data, [7.0])
+        assert_array_equal(values, [5.0])
+
     def test_broadcast_input_gets_the_sum(self):
         x = tensor(np.ones((3, 4)), requires_grad=True)
         b = tensor(np.ones((4,)), requires_grad=True)
