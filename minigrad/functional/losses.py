@@ -1,0 +1,129 @@
+"""Losses of tensors, with PyTorch's names and definitions.
+
+reduction "mean" divides the sum of the losses by their number, "sum" does not, "none"
+keeps one per example or element.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from minigrad.backend import is_array
+from minigrad.errors import ShapeError, got
+from minigrad.functional.shaping import reshape, transpose
+from minigrad.kernels import cross_entropy as cross_entropy_kernels
+from minigrad.kernels import losses
+from minigrad.tape import Tensor, apply, tensor
+
+
+def cross_entropy(
+    input: Any,
+    target: Any,
+    *,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> Tensor:
+    """Score logits against labels, or against probabilities; in nats.
+
+    The terms are `prediction`, the softmax of input, and `target`.
+
+    Args:
+        input: logits (N, K), (N, K, ...) or (K,) over K classes.
+        target: integer labels in [0, K), of input's shape without K; or probabilities
+            of input's shape, which may need a gradient.
+        ignore_index: a label that counts neither in the sum nor in the mean's divisor.
+        reduction: "mean" over labels (or over distributions), "sum" or "none".
+        label_smoothing: part of the target, in [0, 1], that is spread over all classes.
+
+    Raises ShapeError if shapes disagree or a mean is asked of nothing, ArgumentError
+    for a label out of range (on NumPy; see minigrad.kernels.cross_entropy).
+
+    >>> from minigrad.tape import tensor
+    >>> round(cross_entropy(tensor([[2.0, 0.0], [0.0, 1.0]]), [0, 0]).item(), 4)
+    0.7201
+    """
+    input, target = _tensor(input), _tensor(target)
+    soft = target.dtype.kind == "f"
+    shape = input.shape[:1] + input.shape[2:] if input.ndim > 1 else ()
+    if input.ndim == 0 or target.shape != (input.shape if soft else shape):
+        rule = f"{shape} or, as probabilities, {input.shape}"
+        raise ShapeError(got("cross_entropy", "target has shape", target.shape, rule))
+    x = _rows(input)
+    if soft:
+        y = apply(
+            cross_entropy_kernels.SOFTMAX_CROSS_ENTROPY_SOFT_KERNEL,
+            x,
+            _rows(target),
+            reduction=reduction,
+            label_smoothing=label_smoothing,
+        )
+    else:
+        y = apply(
+            cross_entropy_kernels.SOFTMAX_CROSS_ENTROPY_KERNEL,
+            x,
+            target.data.reshape(-1),
+            reduction=reduction,
+            label_smoothing=label_smoothing,
+            ignore_index=ignore_index,
+        )
+    return y if y.ndim == 0 or y.shape == shape else reshape(y, shape)
+
+
+def _tensor(value: Any) -> Tensor:
+    if isinstance(value, Tensor):
+        return value
+    return Tensor(value) if is_array(value) else tensor(value)
+
+
+def _rows(x: Tensor) -> Tensor:
+    """Bring the classes to the end and everything else into one axis: (rows, K)."""
+    if x.ndim == 2:
+        return x
+    if x.ndim > 2:
+        # (N, K, ...) -> (N, ..., K)
+        x = transpose(x, (0, *range(2, x.ndim), 1))
+    return reshape(x, (math.prod(x.shape[:-1]), x.shape[-1]))
+
+
+def mse_loss(input: Any, target: Any, *, reduction: str = "mean") -> Tensor:
+    """Square input - target; "mean" is over all elements.
+
+    Raises ShapeError unless both have the same shape.
+
+    >>> from minigrad.tape import tensor
+    >>> mse_loss(tensor([1.0, 2.0]), tensor([1.0, 4.0])).item()
+    2.0
+    """
+    return apply(losses.SQUARED_ERROR_KERNEL, input, target, reduction=reduction)
+
+
+def huber_loss(
+    input: Any, target: Any, *, reduction: str = "mean", delta: float = 1.0
+) -> Tensor:
+    """Take d**2 / 2 of d = input - target, beyond delta delta * (|d| - delta / 2).
+
+    Raises ShapeError unless both have the same shape, ArgumentError unless delta > 0.
+
+    >>> from minigrad.tape import tensor
+    >>> huber_loss(tensor([1.0, 2.0]), tensor([0.0, 4.0]), reduction="none").tolist()
+    [0.5, 1.5]
+    """
+    return apply(losses.HUBER_KERNEL, input, target, delta=delta, reduction=reduction)
+
+
+def binary_cross_entropy_with_logits(
+    input: Any, target: Any, *, reduction: str = "mean"
+) -> Tensor:
+    """Score logits of "yes" against probabilities of "yes" in [0, 1]; in nats.
+
+    The terms are `prediction`, the sigmoid of input, and `target`. Raises ShapeError
+    unless both have the same shape.
+
+    >>> from minigrad.tape import tensor
+    >>> loss = binary_cross_entropy_with_logits(tensor([0.0]), tensor([1.0]))
+    >>> round(loss.item(), 4)
+    0.6931
+    """
+    return apply(losses.BCE_WITH_LOGITS_KERNEL, input, target, reduction=reduction)

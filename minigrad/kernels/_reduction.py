@@ -1,0 +1,35 @@
+"""What losses share: PyTorch's reductions of one number an example or element."""
+
+from __future__ import annotations
+
+from minigrad.errors import ArgumentError, ShapeError, got
+from minigrad.typing import Array, Shape
+
+REDUCTIONS = ("mean", "sum", "none")
+
+
+def share(name: str, reduction: str, shape: Shape, count: int) -> float:
+    """Return what one of count losses weighs in the result: 1 / count or 1.
+
+    Raises ArgumentError for an unknown reduction, ShapeError for the mean of nothing;
+    shape is that of the input, for the message.
+    """
+    if reduction == "mean":
+        if count == 0:
+            rule = "at least one element; the mean of an empty batch does not exist"
+            raise ShapeError(got(name, "x has shape", shape, rule))
+        return 1 / count
+    if reduction in REDUCTIONS:
+        return 1.0
+    rule = " or ".join(repr(known) for known in REDUCTIONS)
+    raise ArgumentError(got(name, "reduction", repr(reduction), rule))
+
+
+def reduced(losses: Array, reduction: str, weight: float) -> Array:
+    """Sum weight * losses over all axes, unless reduction is "none"."""
+    if reduction == "none":
+        return losses
+    if losses.dtype.itemsize == 2:
+        # The sum of 65,520 ones is infinite in float16, their mean is not.
+        return (losses.sum(dtype="float32") * weight).astype(losses.dtype)
+    return losses.sum() * weight

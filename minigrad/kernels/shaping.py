@@ -1,0 +1,286 @@
+"""Moving elements without computing: reshape, transpose, expand, cast, and selections.
+
+Where NumPy gives a view, y shares memory with x. Every rule is the one term `direct`,
+the adjoint of the move: each element of dy goes back to where it came from, and what
+came several times adds up.
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+from typing import Any, NamedTuple
+
+import numpy
+from numpy import ndarray
+
+from minigrad.backend import array_module, is_array, scatter_add
+from minigrad.errors import ArgumentError, DTypeError, ShapeError, got
+from minigrad.kernels._spec import NOTHING, Kernel
+from minigrad.typing import Array, DType, Result, Shape, Terms
+
+
+class BadIndexError(ArgumentError, IndexError):
+    """An index does not fit its axis; an IndexError too, since that ends iteration."""
+
+
+class SavedShape(NamedTuple):
+    """The shape of x."""
+
+    shape: Shape
+
+
+class SavedAxes(NamedTuple):
+    """The permutation that undoes the forward one."""
+
+    back: tuple[int, ...]
+
+
+class SavedParts(NamedTuple):
+    """For each input, the slices of y that it fills."""
+
+    parts: tuple[tuple[slice, ...], ...]
+
+
+class SavedIndex(NamedTuple):
+    """Shape of x, the index as a tuple, and whether it may name a position twice."""
+
+    shape: Shape
+    where: tuple[Any, ...]
+    repeats: bool
+
+
+class SavedTake(NamedTuple):
+    """The integer index (...), the axis it selects from, and the shape of x."""
+
+    where: Array
+    axis: int
+    shape: Shape
+
+
+def reshape(x: Array, *, shape: Shape) -> Result:
+    """Give the elements of x another shape; one length may be -1."""
+    known = math.prod(size for size in shape if size != -1)
+    free = shape.count(-1)
+    # Beside a 0 no length follows for -1.
+    fits = x.size == known if not free else known != 0 and x.size % known == 0
+    if free > 1 or min(shape, default=1) < -1 or not fits:
+        rule = f"{x.size} elements, as x {x.shape} has"
+        raise ShapeError(got("reshape", "shape", shape, rule))
+    return x.reshape(shape), SavedShape(x.shape)
+
+
+def _axis(name: str, x: Array, axis: int) -> int:
+    """Return axis counted from the front."""
+    if not -x.ndim <= axis < x.ndim:
+        raise ShapeError(got(name, "axis", axis, f"an axis of x {x.shape}"))
+    return axis % x.ndim
+
+
+def transpose(x: Array, *, axes: tuple[int, ...] | None = None) -> Result:
+    """Permute the axes of x, by default reverse them."""
+    if axes is None:
+        axes = tuple(range(x.ndim))[::-1]
+    order = tuple(axis + x.ndim if axis < 0 else axis for axis in axes)
+    if sorted(order) != list(range(x.ndim)):
+        rule = f"each of the {x.ndim} axes of x {x.shape} once"
+        raise ShapeError(got("transpose", "axes", axes, rule))
+    back = tuple(sorted(range(x.ndim), key=order.__getitem__))
+    return x.transpose(order), SavedAxes(back)
+
+
+def expand(x: Array, *, shape: Shape) -> Result:
+    """Repeat x along axes of length 1 and new ones in front; -1 keeps a length."""
+    lead = len(shape) - x.ndim
+    have = (1,) * lead + x.shape
+    full = tuple(
+        old if new == -1 and place >= lead else new
+        for place, (old, new) in enumerate(zip(have, shape, strict=False))
+    )
+    fits = all(
+        new >= 0 and old in (1, new) for old, new in zip(have, full, strict=False)
+    )
+    if lead < 0 or not fits:
+        rule = f"a shape that x {x.shape} broadcasts to"
+        raise ShapeError(got("expand", "shape", shape, rule))
+    return array_module(x).broadcast_to(x, full), NOTHING
+
+
+def concat(*x: Array, axis: int = 0) -> Result:
+    """Join arrays that agree in all other axes along axis."""
+    first = x[0]
+    axis = _axis("concat", first, axis)
+    parts: list[tuple[slice, ...]] = []
+    start = 0
+    for place, array in enumerate(x):
+        rest = array.shape[:axis] + array.shape[axis + 1 :]
+        if (
+            array.ndim != first.ndim
+            or rest != first.shape[:axis] + first.shape[axis + 1 :]
+        ):
+            rule = f"that of x0 {first.shape} in all axes but {axis}"
+            raise ShapeError(got("concat", f"x{place} has shape", array.shape, rule))
+        stop = start + array.shape[axis]
+        parts.append((slice(None),) * axis + (slice(start, stop),))
+        start = stop
+    return array_module(*x).concatenate(x, axis=axis), SavedParts(tuple(parts))
+
+
+def pad(x: Array, *, widths: tuple[tuple[int, int], ...], value: float = 0.0) -> Result:
+    """Put (before, after) elements of value around x, one pair an axis."""
+    if len(widths) != x.ndim or any(min(pair) < 0 for pair in widths):
+        rule = f"a pair (before, after) of at least 0 for each axis of x {x.shape}"
+        raise ShapeError(got("pad", "widths", widths, rule))
+    sides = list(zip(x.shape, widths, strict=True))
+    shape = tuple(before + size + after for size, (before, after) in sides)
+    inner = tuple(slice(before, before + size) for size, (before, _) in sides)
+    # Not xp.pad: full_like keeps the order of the axes in memory.
+    y = array_module(x).full_like(x, value, shape=shape)
+    y[inner] = x
+    return y, SavedParts((inner,))
+
+
+def getitem(x: Array, *, index: Any) -> Result:
+    """Select from x as NumPy does; index arrays live on the backend of x.
+
+    NumPy raises where an index is out of range. CuPy wraps integer arrays round.
+    """
+    given: tuple[Any, ...] = index if isinstance(index, tuple) else (index,)
+    parts = tuple([_frozen(x, part) for part in given])
+    repeats = any(is_array(part) and part.dtype.kind in "iu" for part in parts)
+    try:
+        y = x[parts]
+    except IndexError as error:
+        text = f"getitem: {error}, expected an index into shape {x.shape}"
+        raise BadIndexError(text) from None
+    return y, SavedIndex(x.shape, parts, repeats)
+
+
+def _frozen(x: Array, part: Any) -> Any:
+    """Copy an index array, since its owner may write to it before backward."""
+    if isinstance(part, list):
+        return array_module(x).asarray(part)
+    return array_module(x, part).array(part) if is_array(part) else part
+
+
+def _getitem_terms(dy: Array, saved: SavedIndex) -> Terms:
+    """Put dy where it was read; a position read twice gets both."""
+    if saved.repeats:
+        return {"direct": _add_up(dy, saved.where, saved.shape)}
+    # zeros_like keeps the order of the axes in memory where their number is the same.
+    dx = array_module(dy).zeros_like(dy, shape=saved.shape)
+    dx[saved.where] = dy
+    return {"direct": dx}
+
+
+def take(x: Array, index: Array, *, axis: int = 0) -> Result:
+    """Select the positions index (...), integers, along axis of x.
+
+    The axes of index replace the axis. Negative positions count from the end. On NumPy
+    a position out of range raises BadIndexError; elsewhere raising would have to wait
+    for the device, so there it gives NaN.
+    """
+    xp = array_module(x, index)
+    axis = _axis("take", x, axis)
+    if index.dtype.kind not in "iu":
+        raise DTypeError(got("take", "index has dtype", index.dtype, "integers"))
+    size = x.shape[axis]
+    try:
+        y = xp.take(x, index, axis=axis)
+    except IndexError:
+        worst = index[(index < -size) | (index >= size)][0]
+        rule = f"-{size} to {size - 1}, the positions along axis {axis} of x {x.shape}"
+        raise BadIndexError(got("take", "index has", worst, rule)) from None
+    if xp is not numpy and x.dtype.kind in "fc":
+        bad = (index < -size) | (index >= size)
+        tail = (1,) * (x.ndim - axis - 1)
+        y = xp.where(bad.reshape(index.shape + tail), math.nan, y)
+    return y, SavedTake(index, axis, x.shape)
+
+
+def _take_terms(dy: Array, saved: SavedTake) -> Terms:
+    """Add dy up at the positions it was read from."""
+    index = (slice(None),) * saved.axis + (saved.where,)
+    return {"direct": _add_up(dy, index, saved.shape)}
+
+
+def _add_up(dy: Array, index: tuple[Any, ...], shape: Shape) -> Array:
+    """Add dy into zeros of shape at index, which may name a position many times."""
+    xp = array_module(dy)
+    if xp is numpy and len(index) == 1 and len(shape) > 1 and dy.dtype.kind in "fc":
+        return _add_up_rows(dy, index[0], shape)
+    dx = xp.zeros_like(dy, shape=shape)
+    scatter_add(dx, index, dy)
+    return dx
+
+
+def _add_up_rows(dy: ndarray, index: ndarray, shape: Shape) -> ndarray:
+    """Add up whole rows as a product with a sparse matrix of ones.
+
+    15 times as fast as numpy.add.at (2,560 rows of 128 into 20,000: 0.2 ms against
+    3.4), and adds in the same order.
+    """
+    sparse = importlib.import_module("scipy.sparse")
+    count = index.size
+    # Column i of the matrix has its only 1 in row index[i].
+    matrix = sparse.csc_array(
+        (
+            numpy.ones(count, dy.dtype),
+            index.ravel().astype(numpy.intp) % shape[0],
+            numpy.arange(count + 1),
+        ),
+        shape=(shape[0], count),
+    )
+    rows = matrix @ dy.reshape(count, math.prod(shape[1:]))
+    return rows.reshape(shape)
+
+
+def cast(x: Array, *, dtype: DType) -> Result:
+    """Convert x to dtype; a complex x stays complex where dtype is a float."""
+    target = numpy.dtype(dtype)
+    if x.dtype.kind == "c" and target.kind == "f":
+        target = numpy.result_type(target, "complex64")
+    return x.astype(target, copy=False), NOTHING
+
+
+RESHAPE_KERNEL = Kernel(
+    name="reshape",
+    forward=reshape,
+    terms={"x": lambda dy, saved: {"direct": dy.reshape(saved.shape)}},
+    aliases=True,
+)
+TRANSPOSE_KERNEL = Kernel(
+    name="transpose",
+    forward=transpose,
+    terms={"x": lambda dy, saved: {"direct": dy.transpose(saved.back)}},
+    aliases=True,
+)
+EXPAND_KERNEL = Kernel(
+    name="expand",
+    forward=expand,
+    # Kernel sums what was repeated.
+    terms={"x": lambda dy, saved: {"direct": dy}},
+    aliases=True,
+)
+CONCAT_KERNEL = Kernel(
+    name="concat",
+    forward=concat,
+    terms={"x": lambda dy, saved, index: {"direct": dy[saved.parts[index]]}},
+    variadic=True,
+)
+PAD_KERNEL = Kernel(
+    name="pad",
+    forward=pad,
+    terms={"x": lambda dy, saved: {"direct": dy[saved.parts[0]]}},
+)
+GETITEM_KERNEL = Kernel(
+    name="getitem", forward=getitem, terms={"x": _getitem_terms}, aliases=True
+)
+TAKE_KERNEL = Kernel(name="take", forward=take, terms={"x": _take_terms, "index": None})
+CAST_KERNEL = Kernel(
+    name="cast",
+    forward=cast,
+    # Kernel casts back to the dtype of x.
+    terms={"x": lambda dy, saved: {"direct": dy}},
+    aliases=True,
+)

@@ -1,0 +1,121 @@
+"""Derivatives of a function of arrays, taken without its backward.
+
+Complex step: f(x + i h v) = f(x) + i h J v + O(h**2), so Im f / h is J v; nothing is
+subtracted, so h = 1e-30 is exact to rounding (Squire & Trapp 1998, SIAM Rev. 40(1)).
+It needs an analytic f. Where there is none, a central difference of order 4:
+J v = (8 (f(h) - f(-h)) - (f(2h) - f(-2h))) / (12 h) + O(h**4).
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any, Final, NamedTuple
+
+import numpy
+from numpy import ndarray
+from numpy.exceptions import ComplexWarning
+
+from minigrad.testing._values import largest, leaves
+
+STEP: Final = 1e-30
+CENTRAL_STEP: Final = 1e-3
+"""Truncation h**4 and rounding eps / h are both about 1e-13 for inputs of order 1."""
+
+KINK: Final = 1e-7
+"""Two steps that disagree by more, relative to the largest slope, straddle a kink."""
+
+Function = Callable[..., Any]
+"""Arrays -> an array, or a tuple of them."""
+
+
+class Slope(NamedTuple):
+    """A directional derivative J v, one array an output."""
+
+    parts: tuple[ndarray, ...]
+    method: str
+    kinked: bool = False
+    why: str = ""
+    """Why it is not by complex step."""
+
+    def along(self, dy: Any) -> float:
+        """Return <dy, J v>."""
+        return sum(
+            float(numpy.sum(weight * part))
+            for weight, part in zip(leaves(dy), self.parts, strict=True)
+        )
+
+
+def moved(arrays: Sequence[ndarray], index: int, step: ndarray) -> list[ndarray]:
+    """Return arrays with step added to the one at index."""
+    result = list(arrays)
+    result[index] = numpy.asarray(result[index] + step)
+    return result
+
+
+def complex_step(
+    f: Function, arrays: Sequence[ndarray], index: int, v: ndarray
+) -> Slope | str:
+    """Return J v for the input at index, or why f does not take complex input.
+
+    All floats become complex, as f may demand one dtype of them.
+    """
+    wide = [a.astype(complex) if a.dtype.kind == "f" else a for a in arrays]
+    with numpy.errstate(all="ignore"), warnings.catch_warnings():
+        # A cast to real is the one thing that must not pass: it drops J v.
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("error", ComplexWarning)
+        try:
+            y = leaves(f(*moved(wide, index, 1j * STEP * v)))
+        except (TypeError, ComplexWarning) as error:
+            return f"{type(error).__name__}: {error}"
+    if all(part.dtype.kind != "c" for part in y):
+        return "the result for complex input is real"
+    return Slope(tuple(part.imag / STEP for part in y), "complex step")
+
+
+def central_difference(
+    f: Function, arrays: Sequence[ndarray], index: int, v: ndarray
+) -> Slope:
+    """Return J v for the input at index; kinked if two step sizes disagree."""
+
+    def at(t: float) -> tuple[ndarray, ...]:
+        return leaves(f(*moved(arrays, index, t * CENTRAL_STEP * v)))
+
+    ends = {t: (at(t), at(-t)) for t in (0.5, 1.0, 2.0)}
+    parts: list[ndarray] = []
+    kinked = False
+    for leaf in range(len(ends[1.0][0])):
+        half, one, two = (
+            numpy.asarray(up[leaf], numpy.float64) - down[leaf]
+            for up, down in ends.values()
+        )
+        coarse = (8 * one - two) / (12 * CENTRAL_STEP)
+        fine = (8 * half - one) / (6 * CENTRAL_STEP)
+        size = largest(coarse) + largest(ends[1.0][0][leaf]) * 1e-3
+        kinked = kinked or not largest(coarse - fine) <= KINK * size
+        parts.append(fine)
+    return Slope(tuple(parts), "central difference", kinked)
+
+
+def slope(f: Function, arrays: Sequence[ndarray], index: int, v: ndarray) -> Slope:
+    """Return J v by complex step where f is analytic, else by central difference."""
+    found = complex_step(f, arrays, index, v)
+    if isinstance(found, Slope):
+        return found
+    return central_difference(f, arrays, index, v)._replace(why=found)
+
+
+def jacobian(f: Function, arrays: Sequence[ndarray], index: int) -> list[ndarray]:
+    """Return df/dx of the input at index, one (*y.shape, *x.shape) array an output."""
+    x = arrays[index]
+    columns: list[tuple[ndarray, ...]] = []
+    for place in range(x.size):
+        v = numpy.zeros(x.shape)
+        v.reshape(-1)[place] = 1.0
+        columns.append(slope(f, arrays, index, v).parts)
+    outputs: list[ndarray] = []
+    for parts in zip(*columns, strict=True):
+        stacked = numpy.stack(parts, axis=-1)
+        outputs.append(stacked.reshape(*parts[0].shape, *x.shape))
+    return outputs

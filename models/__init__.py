@@ -1,0 +1,1 @@
+"""Reproductions of published tables: `python -m models`, run from a clone."""

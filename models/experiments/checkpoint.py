@@ -1,0 +1,61 @@
+"""Checkpoints: all that a training needs to go on as if it had never stopped."""
+
+from pathlib import Path
+from typing import Any, Protocol
+
+from minigrad import nn, optim
+from minigrad.random import Streams
+from minigrad.serialization import load_training_state, save_training_state
+from models.experiments.errors import RunError
+from models.experiments.pool import Job
+
+
+class Trained(Protocol):
+    """What has a state: see models.experiments.loop.Training."""
+
+    model: nn.Module
+    optimizer: optim.Optimizer
+    streams: Streams
+
+
+def save(training: Trained, job: Job, history: list[dict[str, Any]]) -> None:
+    """Write the state after an epoch, whole or not at all."""
+    save_training_state(
+        job.checkpoint,
+        model=training.model,
+        optimizer=training.optimizer,
+        streams=training.streams,
+        extra={**_identity(job), "history": history},
+    )
+
+
+def load(training: Trained, job: Job) -> list[dict[str, Any]]:
+    """Put training into the state of its checkpoint and return the history so far.
+
+    Without a checkpoint nothing changes, and the history is empty. Raises RunError if
+    the checkpoint is of another configuration, FileFormatError if it is damaged.
+    """
+    if not job.checkpoint.exists():
+        return []
+    extra = restore(training, job.checkpoint)
+    found = {name: extra.get(name) for name in _identity(job)}
+    if found != _identity(job):
+        raise RunError(
+            f"{job.checkpoint} is a checkpoint of {found}, expected {_identity(job)}; "
+            "delete it and run anew"
+        )
+    return extra["history"]
+
+
+def restore(training: Trained, path: Path) -> dict[str, Any]:
+    """Put training into the state that a checkpoint holds; return what came with it."""
+    return load_training_state(
+        path,
+        model=training.model,
+        optimizer=training.optimizer,
+        streams=training.streams,
+    )
+
+
+def _identity(job: Job) -> dict[str, Any]:
+    return {"config_hash": job.config_hash, "arm": job.arm, "seed": job.seed}

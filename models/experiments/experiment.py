@@ -1,0 +1,59 @@
+"""An experiment: one table or figure of a paper, ready to be run."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from models.experiments.claims import Claim, Record
+from models.experiments.config import Preset
+from models.experiments.pool import Hooks, Job
+from models.experiments.tables import Table
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Where the gradient of a trained network comes from: a table and a sentence."""
+
+    table: str
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One table or figure of a paper.
+
+    Attributes:
+        id: `<paper>.<table or figure>`.
+        title: what it shows, in one line.
+        paper: authors, title, year.
+        presets: by name, smallest first; the first is the default.
+        datasets: the data sets that it runs on.
+        arms: what is compared; every seed trains each of them.
+        claims: what is to be shown.
+        prepare: config -> None; raises if data are missing, before anything is trained.
+        train: trains one network, in a process of its own.
+        tables: one record a seed -> published beside measured numbers.
+        draw: (figure, full records with histories) -> None.
+        figure_size: inches.
+        explain: (config, backend, checkpoints' paths by arm of seed 0) -> Explanation.
+    """
+
+    id: str
+    title: str
+    paper: str
+    presets: Mapping[str, Preset]
+    datasets: tuple[str, ...]
+    arms: tuple[str, ...]
+    claims: tuple[Claim, ...]
+    prepare: Callable[[Any], None]
+    train: Callable[[Job, Hooks], dict[str, Any]]
+    tables: Callable[[Sequence[Record]], list[Table]]
+    draw: Callable[[Any, Sequence[Record]], None]
+    figure_size: tuple[float, float]
+    explain: Callable[[Any, Mapping[str, Path]], Explanation]
+
+    @property
+    def family(self) -> str:
+        """The paper's short name: the part of the id before the dot."""
+        return self.id.partition(".")[0]

@@ -1,0 +1,140 @@
+"""Training a classifier epoch by epoch, so that it can stop anywhere and go on."""
+
+import math
+import time
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import datasets
+from minigrad import functional as F
+from minigrad import nn, no_grad, optim, tensor
+from minigrad.random import Streams
+from models.experiments import checkpoint
+from models.experiments.data import Examples, Part
+from models.experiments.errors import RunError
+from models.experiments.metrics import is_over
+from models.experiments.pool import Hooks, Job, Stopped
+from models.experiments.progress import EpochDone
+
+EVALUATION_BATCH = 1000
+
+
+class Probe(Protocol):
+    """Measures gradients while a network trains."""
+
+    def watch(self, iteration: int) -> AbstractContextManager[None]:
+        """Surround the backward pass of an iteration, counted from 0 in its epoch."""
+        ...
+
+    def finish_epoch(self) -> dict[str, Any]:
+        """Return the epoch's measures, by name, and start over."""
+        ...
+
+
+@dataclass
+class Training:
+    """A network in training.
+
+    All randomness comes from seed and streams: the order of epoch e is that of
+    datasets.batches(seed=seed, epoch=e), masks come from streams.
+    """
+
+    model: nn.Module
+    optimizer: optim.Optimizer
+    streams: Streams
+    examples: Examples
+    batch_size: int
+    seed: int
+    probe: Probe
+
+    def run_epoch(self, epoch: int, hooks: Hooks) -> dict[str, Any]:
+        """Train one epoch, counted from 0, and return its record; see metrics."""
+        started = time.perf_counter()
+        train_loss = self._train(epoch, hooks)
+        record: dict[str, Any] = {"train_loss": train_loss}
+        if math.isfinite(train_loss):
+            record |= self.probe.finish_epoch()
+            record["validation_accuracy"] = self.accuracy(self.examples.validation)
+            record["test_accuracy"] = self.accuracy(self.examples.test)
+        return record | {"seconds": time.perf_counter() - started}
+
+    def _train(self, epoch: int, hooks: Hooks) -> float:
+        """Return the mean over examples of the loss in nats, each before its step."""
+        self.model.train()
+        part, total = self.examples.train, 0.0
+        order = datasets.batches(part, self.batch_size, seed=self.seed, epoch=epoch)
+        for iteration, (images, labels) in enumerate(order):
+            if hooks.stopped():
+                raise Stopped
+            loss = self.loss(images, labels)
+            self.optimizer.zero_grad()
+            with self.probe.watch(iteration):
+                loss.backward()
+            self.optimizer.step()
+            total += loss.item() * len(labels)
+        return total / len(part.labels)
+
+    def loss(self, images: Any, labels: Any) -> Any:
+        """Mean cross-entropy of a batch, a scalar tensor in nats."""
+        return F.cross_entropy(self.model(_input(images)), tensor(labels))
+
+    def accuracy(self, part: Part) -> float:
+        """Percentage of examples whose largest output is the label's."""
+        return accuracy(self.model, part)
+
+
+def accuracy(model: nn.Module, part: Part, *, training: bool = False) -> float:
+    """Percentage of examples whose largest output is the label's.
+
+    The model is in evaluation mode, so dropout is off, unless training asks otherwise.
+    """
+    model.train(training)
+    correct = 0
+    with no_grad():
+        for start in range(0, len(part.labels), EVALUATION_BATCH):
+            window = slice(start, start + EVALUATION_BATCH)
+            outputs = model(_input(part.images[window])).numpy()
+            correct += int((outputs.argmax(1) == part.labels[window]).sum())
+    return 100 * correct / len(part.labels)
+
+
+def _input(images: Any) -> Any:
+    """Images (N, C, H, W) uint8 as rows (N, C*H*W) in [0, 1]."""
+    return tensor(datasets.as_float(datasets.flat(images)))
+
+
+def fit(training: Training, job: Job, hooks: Hooks) -> list[dict[str, Any]]:
+    """Train until the configuration says stop, from the checkpoint if there is one.
+
+    Every epoch ends in a checkpoint, so that a killed run loses less than an epoch, and
+    goes on to the same numbers. Raises RunError if the loss is no longer finite.
+    """
+    history = checkpoint.load(training, job)
+    epochs, patience = job.config.epochs, job.config.patience
+    while not is_over(history, epochs, patience):
+        record = training.run_epoch(len(history), hooks)
+        history.append(record)
+        _expect_finite(record["train_loss"], job, len(history))
+        checkpoint.save(training, job, history)
+        hooks.report(
+            EpochDone(
+                job.arm,
+                job.seed,
+                len(history),
+                epochs,
+                record["train_loss"],
+                record["validation_accuracy"],
+            )
+        )
+    return history
+
+
+def _expect_finite(loss: float, job: Job, epoch: int) -> None:
+    if not math.isfinite(loss):
+        raise RunError(
+            f"{job.experiment}: the training loss of {job.arm}, seed {job.seed}, "
+            f"became {loss} in epoch {epoch}; try a smaller learning_rate than "
+            f"{job.config.learning_rate:g}, or find the first term that is not finite "
+            "with minigrad.inspect.gradient_flow"
+        )

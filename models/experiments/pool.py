@@ -1,0 +1,153 @@
+"""Trainings side by side, one process each.
+
+Every training runs on one thread, so its numbers do not depend on how many run at once.
+"""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from models.experiments.errors import RunError
+from models.experiments.progress import EpochDone
+
+ONE_THREAD = dict.fromkeys(
+    (
+        "MINIGRAD_NUM_THREADS",
+        "OMP_NUM_THREADS",
+        "OPENBLAS_NUM_THREADS",
+        "MKL_NUM_THREADS",
+        "VECLIB_MAXIMUM_THREADS",
+    ),
+    "1",
+)
+POLL_SECONDS = 0.1
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """How a training talks to whoever started it."""
+
+    report: Callable[[EpochDone], None]
+    stopped: Callable[[], bool]
+    """Whether it should raise Stopped at its next step."""
+
+
+class Stopped(Exception):  # noqa: N818 - no error: the training was asked to end
+    """A training ended early because it was asked to."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One network to train.
+
+    Attributes:
+        experiment, arm, seed: what it is.
+        config: the experiment's configuration.
+        config_hash: see models.experiments.config.digest.
+        backend: name of the backend that arrays live on.
+        checkpoint: file of its training state.
+        train: module-level function that does it and returns what JSON can hold.
+    """
+
+    experiment: str
+    arm: str
+    seed: int
+    config: Any
+    config_hash: str
+    backend: str
+    checkpoint: Path
+    train: Callable[["Job", Hooks], dict[str, Any]]
+
+
+@contextmanager
+def environment(variables: dict[str, str]) -> Iterator[None]:
+    """Set environment variables for the processes started inside the block."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def run_jobs(
+    jobs: Sequence[Job], workers: int, report: Callable[[EpochDone], None]
+) -> Iterator[tuple[Job, dict[str, Any]]]:
+    """Train all jobs and yield each with its results as it ends.
+
+    However the loop over the results is left, all workers have ended afterwards; what
+    was still running has its checkpoint of the last whole epoch. Raises what a training
+    raised, and RunError if a process was killed.
+    """
+    # Not fork: a forked BLAS keeps the thread count of its parent.
+    context = multiprocessing.get_context("spawn")
+    stop, events = context.Event(), context.SimpleQueue()
+    with environment(ONE_THREAD):
+        pool = ProcessPoolExecutor(
+            min(workers, len(jobs)), context, _start_worker, (stop, events)
+        )
+        try:
+            futures = {pool.submit(_work, job): job for job in jobs}
+            for future in _finished(futures, events, report):
+                yield futures[future], future.result()
+        except BrokenProcessPool:
+            raise RunError(
+                "a training process was killed (out of memory?); run the same command "
+                "to go on, with a smaller --jobs if memory is short"
+            ) from None
+        finally:
+            stop.set()
+            pool.shutdown(cancel_futures=True)
+            _drain(events, report)
+
+
+def _finished(
+    futures: dict[Future[Any], Job], events: Any, report: Callable[[EpochDone], None]
+) -> Iterator[Future[Any]]:
+    """Yield futures as they end, reporting what the workers send meanwhile."""
+    pending = set(futures)
+    while pending:
+        done, pending = wait(pending, POLL_SECONDS, FIRST_COMPLETED)
+        _drain(events, report)
+        yield from done
+
+
+def _drain(events: Any, report: Callable[[EpochDone], None]) -> None:
+    while not events.empty():
+        report(events.get())
+
+
+_hooks: Hooks
+
+
+def _start_worker(stop: Any, events: Any) -> None:
+    """Run in each process before its first job."""
+    global _hooks
+    # Ctrl-C reaches the whole process group; the parent alone answers it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _hooks = Hooks(events.put, stop.is_set)
+
+
+def _end_with_parent() -> None:
+    """End this process when the parent is gone: nobody waits for its results."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _work(job: Job) -> dict[str, Any]:
+    return job.train(job, _hooks)

@@ -1,0 +1,110 @@
+"""Regenerating the result tables of models/<paper>/README.md from results/*.json."""
+
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import models
+from models.experiments.errors import RunError
+from models.experiments.experiment import Experiment
+from models.experiments.results import RunFolder, read_json, write_json, write_text
+from models.experiments.summary import decisions_of
+from models.experiments.tables import as_markdown, claims_table
+
+ROOT = Path(models.__file__).parent
+
+
+def committed(experiment: Experiment, root: Path = ROOT) -> list[Path]:
+    """Results files of an experiment, models/<paper>/results/<id>.*.json."""
+    return sorted(
+        (root / experiment.family / "results").glob(f"{experiment.id}.*.json")
+    )
+
+
+def add(experiments: Sequence[Experiment], source: Path, root: Path = ROOT) -> Path:
+    """Copy the summary and the figure of a finished run to where report finds them."""
+    folder = RunFolder(source)
+    if not folder.summary.exists():
+        raise RunError(
+            f"{source} holds no summary.json, expected the folder of a finished run; "
+            "run the experiment to its end first"
+        )
+    summary = read_json(folder.summary)
+    family = {one.id: one.family for one in experiments}.get(summary.get("id", ""))
+    if family is None:
+        raise RunError(
+            f"{folder.summary} is of an unknown experiment, expected one of "
+            f"{', '.join(one.id for one in experiments)}"
+        )
+    name = f"{summary['id']}.{summary['preset']}-{summary['dataset']}.json"
+    target = root / family / "results" / name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    write_json(target, summary)
+    if folder.figure.exists():
+        shutil.copyfile(folder.figure, target.with_suffix(".png"))
+    return target
+
+
+def regenerate(experiments: Sequence[Experiment], root: Path = ROOT) -> list[Path]:
+    """Rewrite the generated sections of every paper's README; return their paths.
+
+    Raises RunError if a README lacks the markers of an experiment.
+    """
+    readmes: dict[Path, str] = {}
+    for experiment in experiments:
+        path = root / experiment.family / "README.md"
+        text = readmes.get(path) or path.read_text(encoding="utf-8")
+        readmes[path] = _replace(text, path, experiment.id, section(experiment, root))
+    for path, text in readmes.items():
+        write_text(path, text)
+    return list(readmes)
+
+
+def _replace(text: str, path: Path, id_: str, section: str) -> str:
+    begin, end = f"<!-- results of {id_} -->\n", f"<!-- end of {id_} -->"
+    head, found_begin, rest = text.partition(begin)
+    _, found_end, tail = rest.partition(end)
+    if not (found_begin and found_end):
+        raise RunError(
+            f"{path} lacks the lines `{begin.strip()}` and `{end}`, between which the "
+            "tables belong; add them"
+        )
+    return f"{head}{begin}\n{section}\n\n{end}{tail}"
+
+
+def section(experiment: Experiment, root: Path = ROOT) -> str:
+    """The generated part of a README about one experiment."""
+    parts = [_one(experiment, path) for path in committed(experiment, root)]
+    if not parts:
+        return (
+            f"No results yet: `python -m models run {experiment.id} --preset small`, "
+            "then `python -m models report --add FOLDER`."
+        )
+    return "\n\n".join(parts)
+
+
+def _one(experiment: Experiment, path: Path) -> str:
+    summary = read_json(path)
+    tables = [
+        claims_table(decisions_of(experiment, summary)),
+        *experiment.tables(summary["records"]),
+    ]
+    parts = [_caption(summary), *(as_markdown(table) for table in tables)]
+    if path.with_suffix(".png").exists():
+        parts.append(f"![{path.stem}](results/{path.stem}.png)")
+    return "\n\n".join(parts)
+
+
+def _caption(summary: Mapping[str, Any]) -> str:
+    hardware, versions = summary["hardware"], summary["versions"]
+    minutes = summary["training_seconds"] / 60
+    return (
+        f"### preset {summary['preset']}, {summary['dataset']}, "
+        f"{summary['seeds']} seeds\n\n"
+        f"{minutes:.1f} minutes of training (sum over processes) on "
+        f"{hardware['processor']}, {summary['backend']}, Python {versions['python']}, "
+        f"NumPy {versions['numpy']}; configuration {summary['config_hash']}; "
+        f"`python -m models run {summary['id']} --preset {summary['preset']} "
+        f"--dataset {summary['dataset']}`"
+    )

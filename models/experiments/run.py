@@ -1,0 +1,227 @@
+"""Running an experiment: train what is missing, then show and file what came out."""
+
+import importlib.util
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from minigrad.backend import use_backend
+from models.experiments import manifest
+from models.experiments.config import Preset, digest, with_dataset
+from models.experiments.errors import InterruptionError, RunError
+from models.experiments.experiment import Experiment
+from models.experiments.figures import save_figure
+from models.experiments.pool import Job, run_jobs
+from models.experiments.progress import Progress
+from models.experiments.results import RunFolder, read_json, write_json, write_text
+from models.experiments.summary import make_summary, show_results
+
+NEEDED = ("matplotlib", "tqdm", "safetensors")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line asks for; None stands for the default."""
+
+    preset: str
+    dataset: str | None = None
+    seeds: int | None = None
+    backend: str | None = None
+    jobs: int | None = None
+    out: Path | None = None
+
+
+@dataclass(frozen=True)
+class Run:
+    """An experiment at one scale: all that names its numbers, and where they go."""
+
+    experiment: Experiment
+    preset: str
+    config: Any
+    seeds: int
+    backend: str
+    folder: RunFolder
+
+    @property
+    def config_hash(self) -> str:
+        """See models.experiments.config.digest."""
+        return digest(self.experiment.id, self.config, self.backend)
+
+    def job(self, arm: str, seed: int) -> Job:
+        """The training of one arm under one seed."""
+        return Job(
+            experiment=self.experiment.id,
+            arm=arm,
+            seed=seed,
+            config=self.config,
+            config_hash=self.config_hash,
+            backend=self.backend,
+            checkpoint=self.folder.checkpoint(arm, seed),
+            train=self.experiment.train,
+        )
+
+
+def plan(experiment: Experiment, options: Options) -> Run:
+    """Fill in the defaults."""
+    preset: Preset = experiment.presets[options.preset]
+    config = with_dataset(preset.config, options.dataset)
+    backend = options.backend or os.environ.get("MINIGRAD_BACKEND") or "numpy"
+    name = f"{options.preset}-{config.dataset}"
+    if backend != "numpy":
+        name += f"-{backend}"
+    return Run(
+        experiment=experiment,
+        preset=options.preset,
+        config=config,
+        seeds=options.seeds or preset.seeds,
+        backend=backend,
+        folder=RunFolder(options.out or Path("results") / experiment.id / name),
+    )
+
+
+def execute(run: Run, workers: int) -> dict[str, Any]:
+    """Run, print what came out, and return the summary.
+
+    Raises RunError, InterruptionError, DataError, BackendError or OSError; what is
+    finished by then is on disk, and the same command goes on from there.
+    """
+    _expect_packages()
+    with use_backend(run.backend):
+        run.experiment.prepare(run.config)
+    circumstances = run.folder.open(
+        manifest.describe(
+            run.experiment.id, run.preset, run.config, run.config_hash, run.backend
+        )
+    )
+    records = run.folder.records(run.seeds)
+    missing = [seed for seed in range(run.seeds) if seed not in records]
+    print(_headline(run, workers))
+    if missing:
+        records |= _train(run, missing, workers)
+        circumstances |= _closing_lines(run, records)
+        write_json(run.folder.manifest, circumstances)
+    else:
+        print(f"already done; delete {run.folder.path} to run anew")
+    summary = make_summary(
+        run.experiment,
+        run.preset,
+        run.config.dataset,
+        [records[seed] for seed in range(run.seeds)],
+        circumstances,
+    )
+    if missing or not _is_filed(run):
+        _file(run, summary, [records[seed] for seed in range(run.seeds)])
+    show_results(run.experiment, summary)
+    print(f"\n{run.folder.flow.read_text(encoding='utf-8')}")
+    print(f"figure    {run.folder.figure}")
+    print(f"manifest  {run.folder.manifest}")
+    return summary
+
+
+def _expect_packages() -> None:
+    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        raise RunError(
+            f"experiments need {', '.join(missing)}, which is not installed; "
+            'run `pip install -e ".[models]"`'
+        )
+
+
+def _headline(run: Run, workers: int) -> str:
+    return (
+        f"{run.experiment.id}: {run.experiment.title}\n"
+        f"preset {run.preset}, data set {run.config.dataset}, {run.seeds} "
+        f"{'seed' if run.seeds == 1 else 'seeds'}, {run.backend}, {workers} "
+        f"{'process' if workers == 1 else 'processes'} -> {run.folder.path}"
+    )
+
+
+def _train(run: Run, seeds: Sequence[int], workers: int) -> dict[int, Any]:
+    """Train all arms of seeds; file each seed as soon as it is complete."""
+    jobs = [run.job(arm, seed) for seed in seeds for arm in run.experiment.arms]
+    progress = Progress(run.experiment.id, len(jobs) * run.config.epochs)
+    found: dict[tuple[int, str], dict[str, Any]] = {}
+    records: dict[int, Any] = {}
+    try:
+        with closing(run_jobs(jobs, workers, progress.epoch)) as results:
+            for job, result in results:
+                found[job.seed, job.arm] = result
+                arms = {
+                    arm: found[job.seed, arm]
+                    for arm in run.experiment.arms
+                    if (job.seed, arm) in found
+                }
+                if len(arms) == len(run.experiment.arms):
+                    records[job.seed] = _record(run, job.seed, arms)
+                    write_json(run.folder.seed(job.seed), records[job.seed])
+    except KeyboardInterrupt:
+        finished = {(arm, seed) for seed, arm in found}
+        raise InterruptionError(_how_to_go_on(jobs, finished, progress)) from None
+    finally:
+        progress.close()
+    return records
+
+
+def _record(run: Run, seed: int, arms: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "experiment": run.experiment.id,
+        "config_hash": run.config_hash,
+        "seed": seed,
+        "arms": dict(arms),
+    }
+
+
+def _how_to_go_on(
+    jobs: Sequence[Job], finished: set[tuple[str, int]], progress: Progress
+) -> str:
+    """Name the epoch from which the least advanced training goes on."""
+    open_ones = {
+        key: epoch for key, epoch in progress.reached.items() if key not in finished
+    }
+    count = f"{len(finished)} of {len(jobs)} trainings are done"
+    if not open_ones:
+        return f"interrupted; run the same command to go on from epoch 1 ({count})"
+    (arm, seed), epoch = min(open_ones.items(), key=lambda item: item[1])
+    return (
+        f"interrupted; run the same command to go on from epoch {epoch + 1} "
+        f"({arm}, seed {seed}; {count})"
+    )
+
+
+def _closing_lines(run: Run, records: Mapping[int, Any]) -> dict[str, Any]:
+    spent = (
+        arm["training_seconds"]
+        for record in records.values()
+        for arm in record["arms"].values()
+    )
+    return {
+        "seeds": list(range(run.seeds)),
+        "finished_time": manifest.now(),
+        "training_seconds": round(sum(spent), 1),
+    }
+
+
+def _is_filed(run: Run) -> bool:
+    """Whether what a complete run leaves is all there, for as many seeds."""
+    folder = run.folder
+    paths = (folder.summary, folder.figure, folder.flow)
+    return (
+        all(path.exists() for path in paths)
+        and read_json(folder.summary)["seeds"] == run.seeds
+    )
+
+
+def _file(run: Run, summary: dict[str, Any], records: Sequence[Any]) -> None:
+    """Write the figure, the gradient-flow table and, last, the summary."""
+    experiment, folder = run.experiment, run.folder
+    save_figure(
+        folder.figure, lambda fig: experiment.draw(fig, records), experiment.figure_size
+    )
+    checkpoints = {arm: folder.checkpoint(arm, 0) for arm in experiment.arms}
+    with use_backend(run.backend):
+        explanation = experiment.explain(run.config, checkpoints)
+    write_text(folder.flow, f"{explanation.table}\n{explanation.sentence}\n")
+    write_json(folder.summary, summary)

@@ -1,0 +1,151 @@
+"""Verdicts: t-tests over seeds, at the 5 % level, fixed before the run.
+
+Arms share their seeds (initial weights, order of examples), so differences are paired.
+
+- An ordering is `reproduced` if every pair's mean excess is above 0, each by a
+  one-sided test at 5 %; all must pass, so the whole keeps that level. Else it is `not
+  reproduced` if some pair's excess is below the published effect, by a one-sided test
+  at 5 % divided by the number of pairs: the seeds sufficed to see the effect, and it is
+  not there.
+- An agreement is `reproduced` if both one-sided tests at 5 % place the mean difference
+  inside the tolerance (equivalence test), `not reproduced` if one, at 2.5 %, places it
+  outside.
+- What neither decides is `inconclusive (n too small)`: more seeds would tell.
+"""
+
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from scipy import stats
+
+from models.experiments.claims import Claim, Near, Ordered, Quantity, Record
+
+LEVEL = 0.05
+
+
+class Verdict(StrEnum):
+    """What a run says about a claim."""
+
+    REPRODUCED = "reproduced"
+    NOT_REPRODUCED = "not reproduced"
+    INCONCLUSIVE = "inconclusive (n too small)"
+    NOT_RUN = "not run at this scale"
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A claim's verdict, the measured numbers as text, and the test in words."""
+
+    claim: Claim
+    measured: str
+    verdict: Verdict
+    test: str
+
+
+def decide(
+    claim: Claim, records: Sequence[Record], preset: str, dataset: str
+) -> Decision:
+    """Decide a claim from one record a seed."""
+    measured = _measured(claim, records)
+    if not claim.decidable(preset, dataset):
+        return Decision(claim, measured, Verdict.NOT_RUN, "")
+    if len(records) < 2:
+        text = "one seed has no spread to test against"
+        return Decision(claim, measured, Verdict.INCONCLUSIVE, text)
+    if isinstance(claim.relation, Ordered):
+        verdict, test = _ordered(claim.relation, records)
+    else:
+        verdict, test = _near(claim.relation, records)
+    return Decision(claim, measured, verdict, test)
+
+
+def p_above(values: Sequence[float], bound: float) -> float:
+    """p-value of the one-sided t-test that the mean of values is above bound.
+
+    On paired differences this is the paired t-test. Values without spread decide by
+    their sign alone: 0 above the bound, 1 below it, 0.5 on it.
+
+    >>> round(p_above([1.0, 2.0, 3.0], 0.0), 4), p_above([1.0, 1.0], 0.0)
+    (0.0371, 0.0)
+    """
+    mean = statistics.fmean(values)
+    # The t-statistic of equal values is rounding noise divided by rounding noise.
+    if max(values) - min(values) <= 1e-12 * max(abs(mean), abs(bound)):
+        return 0.5 if mean == bound else float(mean < bound)
+    return float(stats.ttest_1samp(values, bound, alternative="greater").pvalue)
+
+
+def p_below(values: Sequence[float], bound: float) -> float:
+    """p-value of the one-sided t-test that the mean of values is below bound."""
+    return p_above([-value for value in values], -bound)
+
+
+def _ordered(relation: Ordered, records: Sequence[Record]) -> tuple[Verdict, str]:
+    count = len(relation.pairs)
+    p_for: list[float] = []
+    p_against: list[float] = []
+    for index in range(count):
+        excess = [relation.excess(index, record) for record in records]
+        p_for.append(p_above(excess, 0))
+        p_against.append(p_below(excess, relation.effect(index)))
+    test = f"one-sided paired t-test over {len(records)} seeds, "
+    if max(p_for) < LEVEL:
+        return Verdict.REPRODUCED, test + f"p = {max(p_for):.2g}"
+    if min(p_against) < LEVEL / count:
+        return Verdict.NOT_REPRODUCED, (
+            test + f"p = {max(p_for):.2g}; effect below the published one, "
+            f"p = {min(p_against):.2g}"
+        )
+    return Verdict.INCONCLUSIVE, test + f"p = {max(p_for):.2g}"
+
+
+def _near(relation: Near, records: Sequence[Record]) -> tuple[Verdict, str]:
+    excess = [relation.excess(record) for record in records]
+    low, high = -relation.tolerance, relation.tolerance
+    p_inside = max(p_above(excess, low), p_below(excess, high))
+    p_outside = min(p_below(excess, low), p_above(excess, high))
+    test = (
+        f"equivalence t-test over {len(records)} seeds, tolerance "
+        f"{relation.tolerance:g}, p = {p_inside:.2g}"
+    )
+    if p_inside < LEVEL:
+        return Verdict.REPRODUCED, test
+    if p_outside < LEVEL / 2:
+        return Verdict.NOT_REPRODUCED, test + f"; outside, p = {p_outside:.2g}"
+    return Verdict.INCONCLUSIVE, test
+
+
+def mean_std(values: Sequence[float], form: str = ".2f") -> str:
+    """Word a mean and the sample standard deviation: `98.23 (0.075)`, as papers do.
+
+    >>> mean_std([1.0, 2.0, 3.0]), mean_std([1.0])
+    ('2.00 (1.00)', '1.00')
+    """
+    mean, std = mean_and_std(values)
+    if len(values) < 2:
+        return format(mean, form)
+    return f"{format(mean, form)} ({format(std, form)})"
+
+
+def mean_and_std(values: Sequence[float]) -> tuple[float, float]:
+    """Mean and sample standard deviation; that of one value is 0."""
+    std = statistics.stdev(values) if len(values) > 1 else 0.0
+    return statistics.fmean(values), std
+
+
+def _measured(claim: Claim, records: Sequence[Record]) -> str:
+    parts = [
+        f"{quantity.label} {_summary(quantity, records, claim.form)}"
+        for quantity in claim.relation.quantities()
+    ]
+    return f"{', '.join(parts)}, n = {len(records)}"
+
+
+def _summary(quantity: Quantity, records: Sequence[Record], form: str) -> str:
+    values = [quantity.of(record) for record in records]
+    if not all(math.isfinite(value) for value in values):
+        return "undefined"
+    return mean_std(values, form)

@@ -1,0 +1,131 @@
+"""Every kernel holds to every law, and every bug planted into it is found.
+
+The test file of a kernel draws its cases; here each stands at hand-picked ones, so that
+no kernel can be added without being checked.
+"""
+
+import re
+
+import pytest
+
+from minigrad.errors import GradientCheckError
+from minigrad.kernels import KERNELS
+from minigrad.testing import (
+    Case,
+    away_from_zero,
+    between,
+    booleans,
+    check_kernel,
+    integers,
+    mutants,
+    normal,
+    positive,
+)
+
+
+def case(params=None, /, **inputs):
+    return Case.draw(12, params=params, **inputs)
+
+
+X = case(x=normal(3, 4))
+PAIR = [case(a=normal(2, 3, 4), b=normal(3, 1)), case(a=normal(), b=normal(3))]
+REDUCED = [case({"axis": 1}, x=normal(3, 4)), case({"keepdims": True}, x=normal(2, 3))]
+LOSS = [
+    case({"reduction": reduction}, x=normal(3, 4), t=between(3, 4, low=0.1, high=0.9))
+    for reduction in ("mean", "sum", "none")
+]
+LABELS = case({"label_smoothing": 0.1}, x=normal(3, 4), t=integers(3, high=4))
+
+CASES = {
+    "abs": [X],
+    "add": PAIR,
+    "bce_with_logits": LOSS,
+    # A cast to what x is already: other ones are no function of one dtype.
+    "cast": [case({"dtype": "float64"}, x=normal(3, 4))],
+    "concat": [case({"axis": 1}, x0=normal(2, 3), x1=normal(2, 1), x2=normal(2, 2))],
+    "cos": [X],
+    "div": [case(a=normal(2, 3, 4), b=away_from_zero(3, 1))],
+    "dropout": [case({"keep_prob": 0.5}, x=normal(3, 4), mask=booleans(3, 4))],
+    "elu": [X, case({"alpha": 0.5}, x=normal(5))],
+    "exp": [X],
+    "expand": [case({"shape": (2, 3, 4)}, x=normal(3, 1))],
+    "gaaf": [X, case({"k": 10.0, "mode": "backward_only"}, x=normal(7))],
+    "gelu": [X],
+    "gelu_tanh": [X],
+    "getitem": [
+        case({"index": (slice(None), [0, 2, 2])}, x=normal(3, 4)),
+        case({"index": (1, slice(None, None, -1))}, x=normal(3, 4)),
+    ],
+    "hardtanh": [case({"min_val": -0.5}, x=normal(3, 4))],
+    "huber_loss": [*LOSS, case({"delta": 0.5}, x=normal(6), t=normal(6))],
+    "leaky_relu": [case({"negative_slope": 0.2}, x=normal(3, 4))],
+    "linear": [case(x=normal(2, 5, 3), w=normal(4, 3), b=normal(4))],
+    "linear_no_bias": [case(x=normal(5, 3), w=normal(4, 3))],
+    "log": [case(x=positive(3, 4))],
+    "log1p": [case(x=positive(3, 4))],
+    "log_softmax": [X, case({"axis": 0}, x=normal(3, 2, 2))],
+    "logsumexp": REDUCED,
+    "matmul": [
+        case(a=normal(2, 3, 4), b=normal(4, 5)),
+        case(a=normal(4), b=normal(2, 4, 3)),
+    ],
+    "max": REDUCED,
+    "maximum": PAIR,
+    "mean": REDUCED,
+    "minimum": PAIR,
+    "mse_loss": LOSS,
+    "mul": PAIR,
+    "neg": [case(a=normal(3, 4))],
+    "pad": [case({"widths": ((1, 0), (2, 1)), "value": 0.5}, x=normal(3, 4))],
+    "power": [case(a=positive(3, 4), b=normal(4))],
+    "prod": REDUCED,
+    "reciprocal": [case(x=away_from_zero(3, 4))],
+    "relu": [X],
+    "reshape": [case({"shape": (2, -1)}, x=normal(3, 4))],
+    "sigmoid": [X],
+    "silu": [X],
+    "sin": [X],
+    "softmax": [X, case({"axis": 0}, x=normal(3, 2, 2))],
+    "softmax_cross_entropy": [LABELS],
+    "softmax_cross_entropy_soft": [case(x=normal(3, 4), t=positive(3, 4))],
+    "softplus": [case({"beta": 2.0}, x=normal(3, 4))],
+    "sqrt": [case(x=positive(3, 4))],
+    "square": [X],
+    "sub": PAIR,
+    "sum": REDUCED,
+    "take": [case({"axis": 1}, x=normal(3, 4), index=integers(2, 2, high=4))],
+    "tanh": [X],
+    "transpose": [case({"axes": (1, 2, 0)}, x=normal(2, 3, 4))],
+}
+
+OPTIONS = {"cast": {"single": False}}
+"""Why not float32: cast gives the dtype that it is told."""
+
+
+def by_name(kernel):
+    return kernel.name
+
+
+def test_the_table_names_every_kernel_and_no_other():
+    assert sorted(CASES) == sorted(kernel.name for kernel in KERNELS)
+
+
+@pytest.mark.parametrize("kernel", KERNELS, ids=by_name)
+def test_kernel_holds_to_every_law(kernel):
+    for point in CASES[kernel.name]:
+        report = check_kernel(kernel, point, **OPTIONS.get(kernel.name, {}))
+        assert set(report.methods.values()) == {"complex step"}
+
+
+@pytest.mark.parametrize("kernel", KERNELS, ids=by_name)
+def test_every_planted_bug_is_found_and_named(kernel):
+    options = OPTIONS.get(kernel.name, {})
+    planted = [m for m in mutants(kernel, CASES[kernel.name][0]) if m.kernel]
+    if "single" in options:
+        planted = [m for m in planted if m.name != "promoted_to_float64"]
+    assert len({mutant.name for mutant in planted}) >= 12
+    for mutant in planted:
+        with pytest.raises(GradientCheckError) as caught:
+            check_kernel(mutant.kernel, CASES[kernel.name][0], **options)
+        sentence = str(caught.value).split("\n")[0]
+        assert re.search(mutant.said, sentence), f"{mutant.name}: {sentence}"

@@ -1,0 +1,124 @@
+import json
+import re
+import sys
+from dataclasses import replace
+
+import pytest
+
+from minigrad.backend import use_backend
+from minigrad.errors import BackendError
+from models.experiments.cli import main
+from models.experiments.config import Preset
+from models.gaaf.table4 import TABLE4
+from models.registry import EXPERIMENTS
+
+SMALL = replace(TABLE4.presets["tiny"].config, hidden=(8, 8, 8), epochs=2)
+
+
+def fails(capsys, *argv, experiments=EXPERIMENTS):
+    """Run the command and return its status and the one line it says on stderr."""
+    status = main([str(word) for word in argv], experiments)
+    (line,) = [
+        line for line in capsys.readouterr().err.splitlines() if ": epoch " not in line
+    ]
+    return status, line
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (["run", "gaaf.tabel4"], "unknown experiment .*did you mean 'gaaf.table4'"),
+        (["show", "gaff"], "unknown experiment .*did you mean 'gaaf'"),
+        (["run", "gaaf", "--dataset", "mnits"], "unknown data set .*mean 'mnist'"),
+        (["run", "gaaf", "--preset", "smal"], "unknown preset .*mean 'small'"),
+        (
+            ["run", "gaaf", "--backend", "cuda"],
+            "unknown backend 'cuda', .* numpy, cupy",
+        ),
+        (["run", "gaaf", "--seeds", "0"], "--seeds: '0', expected an integer >= 1"),
+        (["run", "gaaf", "--jobs", "two"], "--jobs: 'two', expected an integer >= 1"),
+        (["run"], "required: ID"),
+        (["list", "--verbose"], "unrecognized arguments: --verbose"),
+        ([], "required: COMMAND"),
+    ],
+)
+def test_wrong_usage_is_one_sentence_and_status_2(capsys, argv, words):
+    status, line = fails(capsys, *argv)
+    assert status == 2
+    assert re.search(words, line), line
+
+
+def test_list_ends_in_json(capsys):
+    assert main(["list", "--json"], EXPERIMENTS) == 0
+    rows = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert [row["id"] for row in rows] == ["gaaf.table2", "gaaf.table4"]
+    assert set(rows[0]) == {"id", "paper", "title", "presets", "datasets"}
+    assert rows[1]["presets"] == ["tiny", "small", "full"]
+    assert rows[1]["datasets"] == ["digits", "mnist"]
+
+
+def test_show_names_configuration_and_sources(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["show", "gaaf.table4"], EXPERIMENTS) == 0
+    out = capsys.readouterr().out
+    for words in ("learning_rate", "512, 256, 256", "98.35 (0.059)", "[Table 4]"):
+        assert words in out
+
+
+def test_missing_data_are_named_and_nothing_is_written(capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("MINIGRAD_DATA", str(tmp_path / "nowhere"))
+    out = tmp_path / "out"
+    status, line = fails(
+        capsys, "run", "gaaf.table4", "--dataset", "mnist", "--out", out
+    )
+    assert status == 1
+    assert str(tmp_path / "nowhere" / "mnist") in line
+    assert not out.exists()
+
+
+def test_a_folder_that_cannot_be_made_is_named(capsys, tmp_path):
+    (tmp_path / "file").touch()
+    status, line = fails(
+        capsys, "run", "gaaf.table4", "--out", tmp_path / "file" / "run"
+    )
+    assert status == 1
+    assert str(tmp_path / "file") in line
+    assert "--out" in line
+
+
+def test_a_missing_package_is_named_with_the_remedy(capsys, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    status, line = fails(capsys, "run", "gaaf.table4", "--out", tmp_path)
+    assert status == 1
+    assert (
+        'need matplotlib, which is not installed; run `pip install -e ".[models]"`'
+        in line
+    )
+
+
+def test_a_missing_gpu_is_one_sentence(capsys, tmp_path):
+    try:
+        with use_backend("cupy"):
+            pytest.skip("there is a GPU")
+    except BackendError:
+        pass
+    out = tmp_path / "out"
+    status, line = fails(
+        capsys, "run", "gaaf.table4", "--backend", "cupy", "--out", out
+    )
+    assert status == 1
+    assert "CuPy" in line
+    assert not out.exists()
+
+
+def test_a_diverging_training_is_named_and_files_no_seed(capsys, tmp_path):
+    wild = replace(SMALL, learning_rate=1e30)
+    experiment = replace(TABLE4, arms=("base",), presets={"tiny": Preset(wild, 1, "")})
+    status, line = fails(
+        *(capsys, "run", "gaaf.table4", "--out", tmp_path), experiments=[experiment]
+    )
+    assert status == 1
+    assert "gaaf.table4: the training loss of base, seed 0, became" in line
+    assert "in epoch 1; try a smaller learning_rate than 1e+30" in line
+    assert not list(tmp_path.glob("*seed*"))
+    assert not list(tmp_path.rglob(".*"))

@@ -1,0 +1,72 @@
+import pytest
+
+from models.experiments import report
+from models.experiments.errors import RunError
+from models.registry import EXPERIMENTS
+
+README = """# GAAF
+
+<!-- results of gaaf.table2 -->
+old
+<!-- end of gaaf.table2 -->
+
+between
+
+<!-- results of gaaf.table4 -->
+old
+<!-- end of gaaf.table4 -->
+
+after
+"""
+
+
+@pytest.fixture
+def root(tmp_path):
+    (tmp_path / "gaaf").mkdir()
+    (tmp_path / "gaaf" / "README.md").write_text(README)
+    return tmp_path
+
+
+def test_tables_come_from_the_results_that_were_added(root, tiny_run):
+    added = report.add(EXPERIMENTS, tiny_run.folder, root)
+    assert added == root / "gaaf" / "results" / "gaaf.table4.tiny-digits.json"
+    assert report.regenerate(EXPERIMENTS, root) == [root / "gaaf" / "README.md"]
+    text = (root / "gaaf" / "README.md").read_text()
+    assert "| base | 98.23 (0.075) |" in text
+    assert "| claim | published | measured | verdict |" in text
+    assert "(results/gaaf.table4.tiny-digits.png)" in text
+    assert "No results yet: `python -m models run gaaf.table2" in text
+    assert "\nbetween\n" in text
+    assert text.endswith("\nafter\n")
+    assert "old" not in text
+
+
+def test_regenerating_twice_changes_nothing(root, tiny_run):
+    report.add(EXPERIMENTS, tiny_run.folder, root)
+    report.regenerate(EXPERIMENTS, root)
+    once = (root / "gaaf" / "README.md").read_text()
+    report.regenerate(EXPERIMENTS, root)
+    assert (root / "gaaf" / "README.md").read_text() == once
+
+
+def test_the_committed_readmes_are_up_to_date(tmp_path):
+    for experiment in EXPERIMENTS:
+        path = report.ROOT / experiment.family / "README.md"
+        assert report.section(experiment) in path.read_text(encoding="utf-8")
+
+
+def test_a_readme_without_markers_is_named(root):
+    (root / "gaaf" / "README.md").write_text("nothing")
+    with pytest.raises(RunError, match=r"README\.md lacks the lines `<!-- results of"):
+        report.regenerate(EXPERIMENTS, root)
+
+
+def test_an_unfinished_run_cannot_be_added(root):
+    with pytest.raises(RunError, match=r"holds no summary\.json"):
+        report.add(EXPERIMENTS, root, root)
+
+
+def test_every_experiment_stands_in_the_readme():
+    text = (report.ROOT / "README.md").read_text(encoding="utf-8")
+    for experiment in EXPERIMENTS:
+        assert f"`{experiment.id}`" in text

@@ -1,0 +1,165 @@
+import json
+import math
+
+import pytest
+from numpy.testing import assert_allclose
+
+from minigrad import optim
+from minigrad.errors import ArgumentError
+from minigrad.optim import lr_scheduler
+from minigrad.tape import tensor
+
+EPOCHS = 50
+CASES = [
+    ("StepLR", {"step_size": 7}),
+    ("StepLR", {"step_size": 1, "gamma": 0.9}),
+    ("MultiStepLR", {"milestones": [5, 20, 20, 31], "gamma": 0.5}),
+    ("CosineAnnealingLR", {"T_max": 50}),
+    ("CosineAnnealingLR", {"T_max": 12, "eta_min": 0.01}),
+    ("LambdaLR", {"lr_lambda": lambda epoch: 0.95**epoch}),
+    (
+        "LambdaLR",
+        {"lr_lambda": [lambda epoch: 0.95**epoch, lambda epoch: 1 / (epoch + 1)]},
+    ),
+]
+PLATEAU_CASES = [
+    {},
+    {"patience": 2, "factor": 0.5},
+    {"mode": "max", "patience": 1, "cooldown": 3},
+    {"patience": 0, "threshold": 0.05, "threshold_mode": "abs", "min_lr": [0.05, 0.2]},
+    {"mode": "max", "patience": 3, "threshold": 0.1, "threshold_mode": "abs"},
+    {"patience": 0, "factor": 0.9, "eps": 0.02, "threshold": 0.2},
+]
+every_schedule = pytest.mark.parametrize(("name", "options"), CASES)
+
+
+def make_optimizer():
+    first, second = (tensor([1.0], requires_grad=True) for _ in range(2))
+    return optim.SGD([{"params": [first]}, {"params": [second], "lr": 0.3}], lr=0.1)
+
+
+def torch_optimizer(torch):
+    first, second = (torch.nn.Parameter(torch.ones(1)) for _ in range(2))
+    groups = [{"params": [first]}, {"params": [second], "lr": 0.3}]
+    return torch.optim.SGD(groups, lr=0.1)
+
+
+def measure(epoch):
+    """A loss that falls, stalls, jumps and falls again."""
+    return 1 / (1 + epoch // 9) + 0.1 * math.sin(epoch)
+
+
+@every_schedule
+def test_fifty_epochs_are_those_of_pytorch(name, options):
+    torch = pytest.importorskip("torch")
+    theirs = torch_optimizer(torch)
+    oracle = getattr(torch.optim.lr_scheduler, name)(theirs, **options)
+    ours = make_optimizer()
+    schedule = getattr(lr_scheduler, name)(ours, **options)
+    for _ in range(EPOCHS):
+        assert_allclose(schedule.get_last_lr(), oracle.get_last_lr(), atol=1e-15)
+        assert schedule.get_last_lr() == [group["lr"] for group in ours.param_groups]
+        theirs.step()
+        schedule.step()
+        oracle.step()
+
+
+@pytest.mark.parametrize("options", PLATEAU_CASES)
+def test_plateaus_are_seen_where_pytorch_sees_them(options):
+    torch = pytest.importorskip("torch")
+    theirs = torch_optimizer(torch)
+    oracle = torch.optim.lr_scheduler.ReduceLROnPlateau(theirs, **options)
+    ours = make_optimizer()
+    schedule = lr_scheduler.ReduceLROnPlateau(ours, **options)
+    for epoch in range(EPOCHS):
+        schedule.step(measure(epoch))
+        oracle.step(measure(epoch))
+        expected = [group["lr"] for group in theirs.param_groups]
+        assert_allclose(schedule.get_last_lr(), expected, rtol=1e-14)
+    assert schedule.num_bad_epochs == oracle.num_bad_epochs
+
+
+@every_schedule
+def test_schedule_resumes_from_its_state(name, options):
+    straight = make_optimizer()
+    schedule = getattr(lr_scheduler, name)(straight, **options)
+    for epoch in range(EPOCHS):
+        if epoch == 22:
+            saved = json.dumps([schedule.state_dict(), straight.state_dict()])
+        schedule.step()
+
+    resumed = make_optimizer()
+    schedule = getattr(lr_scheduler, name)(resumed, **options)
+    states = json.loads(saved)
+    resumed.load_state_dict(states[1])
+    schedule.load_state_dict(states[0])
+    for _ in range(22, EPOCHS):
+        schedule.step()
+    for one, other in zip(straight.param_groups, resumed.param_groups, strict=True):
+        assert one["lr"] == other["lr"]
+
+
+def test_plateau_resumes_from_its_state():
+    straight = make_optimizer()
+    schedule = lr_scheduler.ReduceLROnPlateau(straight, patience=2, cooldown=2)
+    states = []
+    for epoch in range(EPOCHS):
+        states.append(json.dumps([schedule.state_dict(), straight.state_dict()]))
+        schedule.step(measure(epoch))
+    for start in (0, 13, 30):
+        resumed = make_optimizer()
+        schedule = lr_scheduler.ReduceLROnPlateau(resumed, patience=2, cooldown=2)
+        mine, rates = json.loads(states[start])
+        schedule.load_state_dict(mine)
+        resumed.load_state_dict(rates)
+        for epoch in range(start, EPOCHS):
+            schedule.step(measure(epoch))
+        assert schedule.get_last_lr() == [g["lr"] for g in straight.param_groups]
+
+
+def test_step_schedules_can_be_combined():
+    optimizer = make_optimizer()
+    schedules = [
+        lr_scheduler.StepLR(optimizer, 2, gamma=0.5),
+        lr_scheduler.MultiStepLR(optimizer, [3], gamma=0.1),
+    ]
+    for _ in range(4):
+        for schedule in schedules:
+            schedule.step()
+    assert_allclose(schedules[0].get_last_lr(), [0.1 * 0.025, 0.3 * 0.025])
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda o: lr_scheduler.StepLR(o, 0), "step_size 0, expected step_size >= 1"),
+        (
+            lambda o: lr_scheduler.CosineAnnealingLR(o, 0),
+            "T_max 0, expected T_max >= 1",
+        ),
+        (
+            lambda o: lr_scheduler.LambdaLR(o, [abs] * 3),
+            "functions given 3, expected 1",
+        ),
+        (
+            lambda o: lr_scheduler.ReduceLROnPlateau(o, factor=1),
+            "factor 1, expected 0 <",
+        ),
+        (lambda o: lr_scheduler.ReduceLROnPlateau(o, mode="up"), "mode 'up', expected"),
+        (
+            lambda o: lr_scheduler.ReduceLROnPlateau(o, threshold_mode="x"),
+            "threshold_mode 'x', expected 'rel' or 'abs'",
+        ),
+        (
+            lambda o: lr_scheduler.ReduceLROnPlateau(o, min_lr=[1]),
+            "min_lr of length 1, expected 1 or 2",
+        ),
+        (
+            lambda o: lr_scheduler.StepLR(o, 1).load_state_dict({"epoch": 1}),
+            r"StepLR\.load_state_dict: keys epoch, expected base_lrs, last_epoch",
+        ),
+    ],
+)
+def test_wrong_arguments_get_a_sentence(make, message):
+    with pytest.raises(ArgumentError, match=message):
+        make(make_optimizer())

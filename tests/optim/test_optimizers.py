@@ -1,0 +1,253 @@
+import numpy
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from minigrad import optim
+from minigrad.errors import ArgumentError, GraphError, ShapeError
+from minigrad.optim import _blocks
+from minigrad.random import generator
+from minigrad.tape import tensor
+from minigrad.testing.fake_device import fake_device
+
+CASES = [
+    ("SGD", {"lr": 0.1}),
+    ("SGD", {"lr": 0.1, "weight_decay": 0.01}),
+    ("SGD", {"lr": 0.1, "momentum": 0.9}),
+    ("SGD", {"lr": 0.1, "momentum": 0.9, "dampening": 0.3}),
+    ("SGD", {"lr": 0.1, "momentum": 0.9, "dampening": 0.3, "weight_decay": 0.1}),
+    ("SGD", {"lr": 0.1, "momentum": 0.9, "nesterov": True}),
+    ("SGD", {"lr": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 0.1}),
+    ("Adam", {}),
+    ("Adam", {"lr": 0.1, "betas": (0.5, 0.8), "eps": 1e-3, "weight_decay": 0.1}),
+    ("AdamW", {"lr": 0.1}),
+    ("AdamW", {"lr": 0.1, "weight_decay": 0.5, "eps": 1e-2}),
+    ("RMSprop", {}),
+    ("RMSprop", {"lr": 0.1, "alpha": 0.9, "weight_decay": 0.1, "momentum": 0.9}),
+    ("RMSprop", {"centered": True, "momentum": 0.5}),
+    ("RMSprop", {"centered": True}),
+    ("Adadelta", {}),
+    ("Adadelta", {"lr": 0.5, "rho": 0.8, "eps": 1e-4, "weight_decay": 0.1}),
+]
+every_optimizer = pytest.mark.parametrize(("name", "options"), CASES)
+
+
+def start(*shape, dtype="float64"):
+    values = generator(0, "start").normal(size=shape)
+    return tensor(values.astype(dtype), requires_grad=True)
+
+
+def gradients(*shape, steps=20, dtype="float64"):
+    return generator(0, "gradients").normal(size=(steps, *shape)).astype(dtype)
+
+
+def run(optimizer, parameters, steps):
+    for step in steps:
+        for parameter, gradient in zip(parameters, step, strict=True):
+            parameter.grad = gradient
+        optimizer.step()
+
+
+@every_optimizer
+def test_twenty_steps_are_those_of_pytorch(name, options):
+    torch = pytest.importorskip("torch")
+    ours = start(4, 3)
+    theirs = torch.nn.Parameter(torch.tensor(ours.data.copy()))
+    optimizer = getattr(optim, name)([ours], **options)
+    oracle = getattr(torch.optim, name)([theirs], **options)
+    for gradient in gradients(4, 3):
+        ours.grad = gradient
+        theirs.grad = torch.tensor(gradient)
+        optimizer.step()
+        oracle.step()
+        assert_allclose(ours.data, theirs.detach().numpy(), rtol=1e-12, atol=1e-14)
+
+
+@every_optimizer
+def test_gradients_are_not_written_and_float32_stays(name, options):
+    p = start(5, dtype="float32")
+    array = p.data
+    optimizer = getattr(optim, name)([p], **options)
+    for gradient in gradients(5, steps=3, dtype="float32"):
+        kept = gradient.copy()
+        p.grad = gradient
+        optimizer.step()
+        assert_array_equal(gradient, kept)
+    assert p.data is array
+    arrays = [v for v in optimizer.state[p].values() if isinstance(v, numpy.ndarray)]
+    assert all(array.dtype == "float32" for array in arrays)
+
+
+@every_optimizer
+def test_blocks_on_threads_give_the_same_bits(name, options, monkeypatch):
+    shape = (3, 50)
+    whole, parted = (start(*shape, dtype="float32") for _ in range(2))
+    steps = gradients(1, *shape, steps=4, dtype="float32")
+    run(getattr(optim, name)([whole], **options), [whole], steps)
+    monkeypatch.setattr(_blocks, "BLOCK", 32)
+    monkeypatch.setattr(_blocks, "THRESHOLD", 64)
+    run(getattr(optim, name)([parted], **options), [parted], steps)
+    assert_array_equal(parted.data, whole.data)
+
+
+@every_optimizer
+def test_resuming_from_a_state_gives_the_same_bits(name, options):
+    steps = gradients(2, 3, steps=10, dtype="float32")
+
+    def make():
+        parameters = [start(3, dtype="float32"), start(3, dtype="float32")]
+        return parameters, getattr(optim, name)(parameters, **options)
+
+    straight, optimizer = make()
+    run(optimizer, straight, steps)
+
+    first, optimizer = make()
+    run(optimizer, first, steps[:4])
+    state = optimizer.state_dict()
+    run(optimizer, first, steps[4:5])
+
+    second, resumed = make()
+    run(resumed, second, steps[:4])
+    resumed = getattr(optim, name)(second, lr=77)
+    resumed.load_state_dict(state)
+    run(resumed, second, steps[4:])
+    for one, other in zip(straight, second, strict=True):
+        assert_array_equal(one.data, other.data)
+
+
+@pytest.mark.parametrize(
+    "layout",
+    [
+        lambda array: array.T.copy().T,
+        lambda array: array.transpose(1, 2, 0).copy().transpose(2, 0, 1),
+        lambda array: numpy.repeat(array, 2, axis=1)[:, ::2],
+    ],
+    ids=["reversed", "permuted", "with gaps"],
+)
+def test_memory_order_of_parameter_and_gradient_does_not_matter(layout):
+    plain, other, third = (start(2, 3, 4) for _ in range(3))
+    other.data = layout(other.data)
+    third.data = layout(third.data)
+    steps = gradients(2, 3, 4, steps=3)
+    run(optim.Adam([plain]), [plain], steps[:, None])
+    run(optim.Adam([other]), [other], steps[:, None])
+    run(optim.Adam([third]), [third], [[layout(step)] for step in steps])
+    assert_array_equal(other.data, plain.data)
+    assert_array_equal(third.data, plain.data)
+
+
+def test_parameters_without_a_gradient_are_left_alone():
+    used, unused = start(3), start(3)
+    before = unused.data.copy()
+    optimizer = optim.SGD([used, unused], lr=0.1, momentum=0.9, weight_decay=0.1)
+    used.grad = numpy.ones(3)
+    optimizer.step()
+    assert_array_equal(unused.data, before)
+    assert unused not in optimizer.state
+    optimizer.zero_grad()
+    assert not used.has_grad
+
+
+def test_groups_have_options_of_their_own():
+    slow, fast = start(3), start(3)
+    optimizer = optim.SGD([{"params": [slow]}, {"params": fast, "lr": 1.0}], lr=0.1)
+    run(optimizer, [slow, fast], [[numpy.ones(3), numpy.ones(3)]])
+    assert_allclose(slow.data, start(3).data - 0.1)
+    assert_allclose(fast.data, start(3).data - 1.0)
+    optimizer.add_param_group({"params": [start(2)], "lr": 2.0})
+    assert [group["lr"] for group in optimizer.param_groups] == [0.1, 1.0, 2.0]
+    assert repr(optimizer).startswith("SGD(1 tensors, lr=0.1, momentum=0")
+
+
+def test_numpy_number_as_rate_keeps_float32():
+    p, q = start(3, dtype="float32"), start(3, dtype="float32")
+    steps = gradients(1, 3, dtype="float32")
+    run(optim.SGD([p], lr=numpy.float64(0.1)), [p], steps)
+    run(optim.SGD([q], lr=0.1), [q], steps)
+    assert_array_equal(p.data, q.data)
+
+
+def test_step_is_refused_while_a_graph_needs_the_values_and_changes_nothing():
+    first, second = start(3), start(3)
+    before = first.data.copy()
+    first.grad = second.grad = numpy.ones(3)
+    optimizer = optim.SGD([first, second], lr=0.1)
+    y = second * start(3)
+    with pytest.raises(GraphError, match=r"SGD\.step: the values are needed by mul"):
+        optimizer.step()
+    assert_array_equal(first.data, before)
+    del y
+    optimizer.step()
+    assert_allclose(first.data, before - 0.1)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda p: optim.SGD([]), "SGD: there are no parameters"),
+        (lambda p: optim.SGD(p), "SGD: params is a Tensor, expected a list"),
+        (lambda p: optim.SGD([p, p]), r"shape \(2,\) is given twice"),
+        (lambda p: optim.SGD([{"params": [p]}, {"params": [p]}]), "given twice"),
+        (lambda p: optim.SGD([p * 2]), "contains a result, expected leaf tensors"),
+        (lambda p: optim.SGD([1.0]), r"contains 1\.0, expected leaf"),
+        (lambda p: optim.SGD([{"lr": 1}]), "SGD: a group has no key 'params'"),
+        (
+            lambda p: optim.SGD([{"params": p, "rate": 1}]),
+            "option 'rate', expected one",
+        ),
+        (lambda p: optim.SGD([p], lr=-1), "SGD: lr -1, expected lr >= 0"),
+        (lambda p: optim.SGD([p], lr=float("nan")), "SGD: lr nan, expected lr >= 0"),
+        (lambda p: optim.SGD([p], momentum=-1), "momentum -1, expected momentum >= 0"),
+        (lambda p: optim.SGD([p], nesterov=True), "nesterov with momentum 0 and damp"),
+        (
+            lambda p: optim.Adam([p], betas=(1.0, 0.9)),
+            r"beta1 1\.0, expected 0 <= beta1",
+        ),
+        (lambda p: optim.AdamW([p], eps=-1), "AdamW: eps -1, expected eps >= 0"),
+        (lambda p: optim.RMSprop([p], alpha=-1), "RMSprop: alpha -1, expected"),
+        (
+            lambda p: optim.Adadelta([p], rho=2),
+            "Adadelta: rho 2, expected 0 <= rho <= 1",
+        ),
+    ],
+)
+def test_wrong_arguments_get_a_sentence(make, message):
+    with pytest.raises(ArgumentError, match=message):
+        make(start(2))
+
+
+def test_state_that_does_not_fit_changes_nothing():
+    p, q = start(3), start(4)
+    optimizer = optim.SGD([p], lr=0.1, momentum=0.9)
+    run(optimizer, [p], [[numpy.ones(3)]])
+    other = optim.SGD([q], lr=0.2, momentum=0.9)
+    run(other, [q], [[numpy.ones(4)]])
+    with pytest.raises(ShapeError, match=r"momentum_buffer has shape \(4,\), exp"):
+        optimizer.load_state_dict(other.state_dict())
+    with pytest.raises(
+        ArgumentError, match=r"parameters per group \[2\], expected \[1"
+    ):
+        optimizer.load_state_dict(optim.SGD([p, q]).state_dict())
+    with pytest.raises(ArgumentError, match="options betas, eps, lr, weight_decay"):
+        optimizer.load_state_dict(optim.Adam([p]).state_dict())
+    assert optimizer.param_groups[0]["lr"] == 0.1
+    assert_array_equal(optimizer.state[p]["momentum_buffer"], 1)
+
+
+@every_optimizer
+def test_device_gives_the_same_bits_and_resumes(name, options):
+    steps = gradients(1, 3, steps=6, dtype="float32")
+    on_host = start(3, dtype="float32")
+    run(getattr(optim, name)([on_host], **options), [on_host], steps)
+    with fake_device() as device:
+        p = start(3, dtype="float32").to("fake")
+        optimizer = getattr(optim, name)([p], **options)
+        uploaded = [[device.from_host(g) for g in step] for step in steps]
+        run(optimizer, [p], uploaded[:3])
+        state = optimizer.state_dict()
+        resumed = getattr(optim, name)([p])
+        resumed.load_state_dict(state)
+        run(resumed, [p], uploaded[3:])
+        assert p.backend == "fake"
+        assert_array_equal(p.numpy(), on_host.data)
+    values = [value for entry in state["state"].values() for value in entry.values()]
+    assert all(isinstance(value, int | numpy.ndarray) for value in values)
