@@ -5,6 +5,7 @@ from minigrad.backend import use_backend
 from minigrad.errors import (
     ArgumentError,
     BackendError,
+    BadIndexError,
     DTypeError,
     FileFormatError,
     GradientCheckError,
@@ -29,6 +30,7 @@ __version__ = "0.1.0"
 __all__ = [
     "ArgumentError",
     "BackendError",
+    "BadIndexError",
     "DTypeError",
     "FileFormatError",
     "GradientCheckError",

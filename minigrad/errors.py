@@ -26,6 +26,10 @@ class ArgumentError(MinigradError, ValueError):
     """A number, name or option lies outside what is accepted."""
 
 
+class BadIndexError(ArgumentError, IndexError):
+    """An index lies outside its axis. An IndexError, too, so that iteration ends."""
+
+
 class GraphError(MinigradError, RuntimeError):
     """A gradient or graph operation is not possible; the message says why."""
 

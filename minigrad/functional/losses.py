@@ -45,7 +45,7 @@ def cross_entropy(
     0.7201
     """
     input, target = _tensor(input), _tensor(target)
-    soft = target.dtype.kind == "f"
+    soft = target.dtype.kind in "fc"
     shape = input.shape[:1] + input.shape[2:] if input.ndim > 1 else ()
     if input.ndim == 0 or target.shape != (input.shape if soft else shape):
         rule = f"{shape} or, as probabilities, {input.shape}"

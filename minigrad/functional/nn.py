@@ -11,7 +11,7 @@ from typing import Any
 from numpy.random import Generator
 
 from minigrad.backend import backend_of, to_backend
-from minigrad.errors import ArgumentError, got
+from minigrad.errors import ArgumentError, ShapeError, got
 from minigrad.kernels import activations, gated
 from minigrad.kernels import dropout as dropout_kernel
 from minigrad.kernels import gaaf as gaaf_kernel
@@ -200,8 +200,8 @@ def dropout2d(
 ) -> Tensor:
     """Do what dropout does, but to whole channels of x (N, C, ...).
 
-    Source: Tompson et al. 2015, arXiv:1411.4280, section 3.2. Raises ArgumentError if x
-    has fewer than two axes or p is outside [0, 1].
+    Source: Tompson et al. 2015, arXiv:1411.4280, section 3.2. Raises ShapeError if x
+    has fewer than two axes, ArgumentError if p is outside [0, 1].
 
     >>> from minigrad.random import generator
     >>> from minigrad.tape import tensor
@@ -211,7 +211,7 @@ def dropout2d(
     """
     x = _tensor(x)
     if x.ndim < 2:
-        raise ArgumentError(got("dropout2d", "x has shape", x.shape, "(N, C, ...)"))
+        raise ShapeError(got("dropout2d", "x has shape", x.shape, "(N, C, ...)"))
     shape = x.shape[:2] + (1,) * (x.ndim - 2)
     return _drop("dropout2d", x, shape, p, training, rng)
 

@@ -15,13 +15,9 @@ import numpy
 from numpy import ndarray
 
 from minigrad.backend import array_module, is_array, scatter_add
-from minigrad.errors import ArgumentError, DTypeError, ShapeError, got
+from minigrad.errors import BadIndexError, DTypeError, ShapeError, got
 from minigrad.kernels._spec import NOTHING, Kernel
 from minigrad.typing import Array, DType, Result, Shape, Terms
-
-
-class BadIndexError(ArgumentError, IndexError):
-    """An index does not fit its axis; an IndexError too, since that ends iteration."""
 
 
 class SavedShape(NamedTuple):
@@ -159,7 +155,8 @@ def getitem(x: Array, *, index: Any) -> Result:
 def _frozen(x: Array, part: Any) -> Any:
     """Copy an index array, since its owner may write to it before backward."""
     if isinstance(part, list):
-        return array_module(x).asarray(part)
+        # An empty list would become an array of floats.
+        return array_module(x).asarray(part, dtype=None if part else "int64")
     return array_module(x, part).array(part) if is_array(part) else part
 
 

@@ -31,7 +31,7 @@ class _Row(Module):
     """Modules in order; what Sequential and ModuleList share."""
 
     def _values(self) -> list[Module]:
-        return [module for _, module in self._children()]
+        return [part for part in vars(self).values() if isinstance(part, Module)]
 
     def _name(self, index: int) -> str:
         names = [name for name, _ in self._children()]

@@ -24,7 +24,7 @@ from minigrad.tape.graph import (
     expect_writeable,
     lock,
 )
-from minigrad.tape.operators import Operators
+from minigrad.tape.operators import Operators, plain_index
 from minigrad.typing import Array
 
 
@@ -57,7 +57,8 @@ def apply(kernel: Kernel, *inputs: Any, **params: Any) -> Any:
         # Inputs whose rule is None (labels, masks) get no gradient.
         pairs = zip(targets, kernel.rules, strict=True)
         targets = [target if rule is not None else None for target, rule in pairs]
-        if not any(targets):
+        # Not any(targets): the truth of a leaf is that of its element.
+        if all(target is None for target in targets):
             return _unrecorded(y, f"{kernel.name} has no derivative by that input")
     node = Node(kernel, tuple(targets), record, modes.scope.get())
     saved = record.saved
@@ -202,8 +203,8 @@ class Tensor(Operators):
         """Overwrite elements in place, under the rules of copy_."""
         self._expect_no_history("setitem")
         expect_writeable(self.data, "setitem")
-        plain = index.data if isinstance(index, Tensor) else index
-        self.data[plain] = values.data if isinstance(values, Tensor) else values
+        source = values.data if isinstance(values, Tensor) else values
+        self.data[plain_index(index)] = source
 
     # -- gradients ---------------------------------------------------------------------
 

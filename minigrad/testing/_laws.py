@@ -10,7 +10,7 @@ from numpy import ndarray
 
 from minigrad.errors import GraphError
 from minigrad.testing._subject import Outcome, Subject
-from minigrad.testing._values import cast, largest, magnitude, mapped, total
+from minigrad.testing._values import cast, largest, leaves, magnitude, mapped, total
 from minigrad.testing.tolerances import COMPLEX_STEP, ROUNDINGS, eps
 
 Y: Final = -1
@@ -39,6 +39,7 @@ def check_linear(subject: Subject, index: int) -> None:
     second = mapped(lambda d: d[..., ::-1] if d.ndim else 2 * d, first)
     mixed = mapped(lambda a, b: numpy.asarray(b - 1.5 * a), first, second)
     one = kernel.backward_terms(name, first, record)
+    _expect_finite(subject, name, y, one)
     two = kernel.backward_terms(name, second, record)
     both = kernel.backward_terms(name, mixed, record)
     if not list(one) == list(two) == list(both):
@@ -62,6 +63,19 @@ def check_linear(subject: Subject, index: int) -> None:
             "expected the sum of the terms",
             "the fused rule computes something else than the terms do",
         )
+
+
+def _expect_finite(
+    subject: Subject, name: str, y: Any, terms: Mapping[str, ndarray]
+) -> None:
+    if not all(numpy.isfinite(part).all() for part in leaves(y)):
+        return
+    for term, value in terms.items():
+        if not numpy.isfinite(value).all():
+            raise subject.fail(
+                f"term {term} of input {name} has elements that are not finite, "
+                "expected finite ones where y is finite"
+            )
 
 
 def check_single(subject: Subject) -> None:

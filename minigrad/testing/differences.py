@@ -23,7 +23,7 @@ CENTRAL_STEP: Final = 1e-3
 """Truncation h**4 and rounding eps / h are both about 1e-13 for inputs of order 1."""
 
 KINK: Final = 1e-7
-"""Two steps that disagree by more, relative to the largest slope, straddle a kink."""
+"""Stencils that disagree by more, relative to the largest slope, straddle a kink."""
 
 Function = Callable[..., Any]
 """Arrays -> an array, or a tuple of them."""
@@ -77,25 +77,36 @@ def complex_step(
 def central_difference(
     f: Function, arrays: Sequence[ndarray], index: int, v: ndarray
 ) -> Slope:
-    """Return J v for the input at index; kinked if two step sizes disagree."""
+    """Return J v for the input at index; kinked if other stencils disagree.
+
+    A kink at the point itself, where a central difference is blind, shows between the
+    two one-sided slopes; one beside it shows between two steps.
+    """
 
     def at(t: float) -> tuple[ndarray, ...]:
         return leaves(f(*moved(arrays, index, t * CENTRAL_STEP * v)))
 
-    ends = {t: (at(t), at(-t)) for t in (0.5, 1.0, 2.0)}
+    values = [at(t) for t in (-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0)]
     parts: list[ndarray] = []
     kinked = False
-    for leaf in range(len(ends[1.0][0])):
-        half, one, two = (
-            numpy.asarray(up[leaf], numpy.float64) - down[leaf]
-            for up, down in ends.values()
-        )
-        coarse = (8 * one - two) / (12 * CENTRAL_STEP)
-        fine = (8 * half - one) / (6 * CENTRAL_STEP)
-        size = largest(coarse) + largest(ends[1.0][0][leaf]) * 1e-3
-        kinked = kinked or not largest(coarse - fine) <= KINK * size
+    for line in zip(*values, strict=True):
+        y = [numpy.asarray(value, numpy.float64) for value in line]
+        fine, others = _stencils(y)
+        size = largest(fine) + 1e-3 * largest(y[3])
+        gap = max(largest(other - fine) for other in others)
+        kinked = kinked or not gap <= KINK * size
         parts.append(fine)
     return Slope(tuple(parts), "central difference", kinked)
+
+
+def _stencils(y: Sequence[ndarray]) -> tuple[ndarray, tuple[ndarray, ...]]:
+    """Return the central slope of step h / 2, and three others, of y at 7 points."""
+    fine = (8 * (y[4] - y[2]) - (y[5] - y[1])) / (6 * CENTRAL_STEP)
+    coarse = (8 * (y[5] - y[1]) - (y[6] - y[0])) / (12 * CENTRAL_STEP)
+    # Cubic through 0, h / 2, h, 2 h: weights of its slope at 0, times h.
+    ahead = (-21 * y[3] + 32 * y[4] - 12 * y[5] + y[6]) / (6 * CENTRAL_STEP)
+    behind = (21 * y[3] - 32 * y[2] + 12 * y[1] - y[0]) / (6 * CENTRAL_STEP)
+    return fine, (coarse, ahead, behind)
 
 
 def slope(f: Function, arrays: Sequence[ndarray], index: int, v: ndarray) -> Slope:

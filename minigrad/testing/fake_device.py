@@ -69,10 +69,11 @@ def _namespace(label: str, host: Module, known: dict[str, Known]) -> ModuleType:
     """Build the part of CuPy that NumPy can stand in for."""
     module = ModuleType(f"fake {label} (what CuPy has)")
     for name, entry in known.items():
-        function = getattr(host, name, None)
+        if not hasattr(host, name):
+            continue
+        function = getattr(host, name)
         if entry.kind in ("type", "value"):
-            if function is not None:
-                setattr(module, name, function)
+            setattr(module, name, function)
         elif isinstance(function, numpy.ufunc) and entry.kind == "ufunc":
             setattr(module, name, _Ufunc(function, entry))
         elif callable(function):

@@ -98,7 +98,7 @@ def execute(run: Run, workers: int) -> dict[str, Any]:
     )
     records = run.folder.records(run.seeds)
     missing = [seed for seed in range(run.seeds) if seed not in records]
-    print(_headline(run, workers))
+    print(_headline(run, workers), flush=True)
     if missing:
         records |= _train(run, missing, workers)
         circumstances |= _closing_lines(run, records)
@@ -217,9 +217,15 @@ def _is_filed(run: Run) -> bool:
 def _file(run: Run, summary: dict[str, Any], records: Sequence[Any]) -> None:
     """Write the figure, the gradient-flow table and, last, the summary."""
     experiment, folder = run.experiment, run.folder
-    save_figure(
-        folder.figure, lambda fig: experiment.draw(fig, records), experiment.figure_size
-    )
+
+    def draw(figure: Any) -> None:
+        figure.suptitle(
+            f"{experiment.id}, measured with preset {run.preset} on "
+            f"{run.config.dataset}, n = {run.seeds}"
+        )
+        experiment.draw(figure, records)
+
+    save_figure(folder.figure, draw, experiment.figure_size)
     checkpoints = {arm: folder.checkpoint(arm, 0) for arm in experiment.arms}
     with use_backend(run.backend):
         explanation = experiment.explain(run.config, checkpoints)

@@ -31,7 +31,9 @@ VIEWS = [
     (),
 ]
 SELECTIONS = [
+    [],
     [0, 0, 2],
+    [True, False, True, True, False],
     np.array([[1, -1], [1, 3]]),
     np.array([], int),
     (np.array([[0], [0]]), slice(None), np.array([1, 1])),

@@ -37,7 +37,7 @@ def test_the_last_line_is_json(tiny_run):
 def test_progress_is_plain_lines_without_a_terminal(tiny_run):
     lines = [line for line in tiny_run.err.splitlines() if "gaaf, seed 2" in line]
     assert len(lines) == 5
-    assert "gaaf.table4: gaaf, seed 2: epoch 60 of 60, train loss" in lines[-1]
+    assert "gaaf.table4: gaaf, seed 2: epoch 40 of 40, train loss" in lines[-1]
 
 
 def test_the_manifest_names_what_ran(tiny_run):
@@ -56,7 +56,7 @@ def test_every_seed_has_a_file_with_its_histories(tiny_run):
         record = read_json(tiny_run.folder / f"seed-{seed}.json")
         assert record["seed"] == seed
         for metrics in record["arms"].values():
-            assert len(metrics["history"]) == metrics["epochs_run"] == 60
+            assert len(metrics["history"]) == metrics["epochs_run"] == 40
             assert metrics["config_hash"] == record["config_hash"]
 
 

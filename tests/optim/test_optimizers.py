@@ -83,6 +83,7 @@ def test_blocks_on_threads_give_the_same_bits(name, options, monkeypatch):
     whole, parted = (start(*shape, dtype="float32") for _ in range(2))
     steps = gradients(1, *shape, steps=4, dtype="float32")
     run(getattr(optim, name)([whole], **options), [whole], steps)
+    monkeypatch.setattr(_blocks, "SMALL", 0)
     monkeypatch.setattr(_blocks, "BLOCK", 32)
     monkeypatch.setattr(_blocks, "THRESHOLD", 64)
     run(getattr(optim, name)([parted], **options), [parted], steps)
@@ -123,7 +124,8 @@ def test_resuming_from_a_state_gives_the_same_bits(name, options):
     ],
     ids=["reversed", "permuted", "with gaps"],
 )
-def test_memory_order_of_parameter_and_gradient_does_not_matter(layout):
+def test_memory_order_of_parameter_and_gradient_does_not_matter(layout, monkeypatch):
+    monkeypatch.setattr(_blocks, "SMALL", 0)
     plain, other, third = (start(2, 3, 4) for _ in range(3))
     other.data = layout(other.data)
     third.data = layout(third.data)

@@ -64,5 +64,5 @@ def test_what_takes_no_complex_input_is_checked_by_differences():
 
 
 def test_a_function_must_return_a_tensor():
-    with pytest.raises(ArgumentError, match="returned.*expected a Tensor"):
+    with pytest.raises(ArgumentError, match=r"returned.*expected a Tensor"):
         check_function(lambda x: x.data, X)

@@ -213,7 +213,7 @@ def test_odd_shapes_pass(shape):
 
 def test_a_kernel_that_depends_on_layout_is_refused():
     def forward(x):
-        factor = 1.0 if getattr(x, "flags").c_contiguous else 2.0
+        factor = 1.0 if x.flags.c_contiguous else 2.0
         return factor * x, Saved(x * 0 + factor)
 
     said = refusal(unary(forward, lambda dy, s: {"direct": dy * s.x}))
@@ -243,7 +243,7 @@ def test_a_kernel_that_asks_for_the_current_backend_is_refused():
     [
         lambda x: float(x.sum()),
         lambda x: x.sum().item(),
-        lambda x: 1.0 if x.sum() > 0 else 1.0,
+        lambda x: x.sum() > 0 and x,
         lambda x: np.asarray(x)[0, 0],
         lambda x: sum(row for row in x)[0],
         lambda x: array_module(x).einsum_path,
@@ -344,7 +344,7 @@ def test_a_refusal_of_a_kernel_of_the_library_imports_it():
         np.errstate(over="ignore", invalid="ignore"),
         pytest.raises(
             GradientCheckError,
-            match="from minigrad.kernels.arithmetic import MUL_KERNEL",
+            match=r"from minigrad\.kernels\.arithmetic import MUL_KERNEL",
         ),
     ):
         check_kernel(MUL_KERNEL, huge)

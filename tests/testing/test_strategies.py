@@ -92,7 +92,9 @@ def test_axis_of_no_axes_is_none(case):
 
 def test_without_hypothesis_one_sentence_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "hypothesis.strategies", None)
-    with pytest.raises(MinigradError, match="hypothesis is not installed.*pip install"):
+    with pytest.raises(
+        MinigradError, match=r"hypothesis is not installed.*pip install"
+    ):
         kernel_cases(x=("N",))
 
 
