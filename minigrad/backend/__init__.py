@@ -17,6 +17,7 @@ from minigrad.backend._registry import (
     use_backend,
 )
 from minigrad.backend._threads import num_threads, parallel_for
+from minigrad.backend._tuning import tune
 
 __all__ = [
     "Backend",
@@ -34,5 +35,8 @@ __all__ = [
     "special",
     "to_backend",
     "to_host",
+    "tune",
     "use_backend",
 ]
+
+tune()

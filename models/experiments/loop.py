@@ -111,23 +111,29 @@ def fit(training: Training, job: Job, hooks: Hooks) -> list[dict[str, Any]]:
     goes on to the same numbers. Raises RunError if the loss is no longer finite.
     """
     history = checkpoint.load(training, job)
-    epochs, patience = job.config.epochs, job.config.patience
-    while not is_over(history, epochs, patience):
+    if history:
+        hooks.report(_event(job, history, resumed=True))
+    while not is_over(history, job.config.epochs, job.config.patience):
         record = training.run_epoch(len(history), hooks)
         history.append(record)
         _expect_finite(record["train_loss"], job, len(history))
         checkpoint.save(training, job, history)
-        hooks.report(
-            EpochDone(
-                job.arm,
-                job.seed,
-                len(history),
-                epochs,
-                record["train_loss"],
-                record["validation_accuracy"],
-            )
-        )
+        hooks.report(_event(job, history))
     return history
+
+
+def _event(
+    job: Job, history: list[dict[str, Any]], *, resumed: bool = False
+) -> EpochDone:
+    return EpochDone(
+        arm=job.arm,
+        seed=job.seed,
+        epoch=len(history),
+        epochs=job.config.epochs,
+        train_loss=history[-1]["train_loss"],
+        validation_accuracy=history[-1]["validation_accuracy"],
+        resumed=resumed,
+    )
 
 
 def _expect_finite(loss: float, job: Job, epoch: int) -> None:

@@ -82,6 +82,16 @@ def environment(variables: dict[str, str]) -> Iterator[None]:
                 os.environ[name] = value
 
 
+@contextmanager
+def interrupts_ignored() -> Iterator[None]:
+    """Ignore Ctrl-C here, and for good in the processes started inside the block."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def run_jobs(
     jobs: Sequence[Job], workers: int, report: Callable[[EpochDone], None]
 ) -> Iterator[tuple[Job, dict[str, Any]]]:
@@ -99,7 +109,10 @@ def run_jobs(
             min(workers, len(jobs)), context, _start_worker, (stop, events)
         )
         try:
-            futures = {pool.submit(_work, job): job for job in jobs}
+            # Ctrl-C reaches the whole process group; this process alone answers it.
+            # Workers inherit that from their start on, before any code of ours runs.
+            with interrupts_ignored():
+                futures = {pool.submit(_work, job): job for job in jobs}
             for future in _finished(futures, events, report):
                 yield futures[future], future.result()
         except BrokenProcessPool:
@@ -135,8 +148,6 @@ _hooks: Hooks
 def _start_worker(stop: Any, events: Any) -> None:
     """Run in each process before its first job."""
     global _hooks
-    # Ctrl-C reaches the whole process group; the parent alone answers it.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _hooks = Hooks(events.put, stop.is_set)
 

@@ -183,7 +183,9 @@ def _how_to_go_on(
     }
     count = f"{len(finished)} of {len(jobs)} trainings are done"
     if not open_ones:
-        return f"interrupted; run the same command to go on from epoch 1 ({count})"
+        fresh = not any(job.checkpoint.exists() for job in jobs)
+        where = " from epoch 1" if fresh else ""
+        return f"interrupted; run the same command to go on{where} ({count})"
     (arm, seed), epoch = min(open_ones.items(), key=lambda item: item[1])
     return (
         f"interrupted; run the same command to go on from epoch {epoch + 1} "

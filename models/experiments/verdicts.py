@@ -19,8 +19,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from scipy import stats
-
 from models.experiments.claims import Claim, Near, Ordered, Quantity, Record
 
 LEVEL = 0.05
@@ -75,6 +73,8 @@ def p_above(values: Sequence[float], bound: float) -> float:
     # The t-statistic of equal values is rounding noise divided by rounding noise.
     if max(values) - min(values) <= 1e-12 * max(abs(mean), abs(bound)):
         return 0.5 if mean == bound else float(mean < bound)
+    from scipy import stats  # Half a second, which no worker process should spend.
+
     return float(stats.ttest_1samp(values, bound, alternative="greater").pvalue)
 
 

@@ -181,14 +181,15 @@ def train(job: Job, hooks: Hooks) -> dict[str, Any]:
         history = fit(training, job, hooks)
         # nn.GAAF leaves g out of the value in evaluation; in training it is there.
         sawtooth = accuracy(training.model, training.examples.test, training=True)
-    control = history[min(config.control_epoch, len(history)) - 1]
+    control_epoch = min(config.control_epoch, len(history))
     return {
         "config_hash": job.config_hash,
         **summarize(history),
         **({"sawtooth_test_accuracy": sawtooth} if job.arm == "gaaf" else {}),
         "gradient_batch": averages(history, "gradient_batch"),
         "gradient_sample": averages(history, "gradient_sample"),
-        "gradient_batch_control": control["gradient_batch"],
+        "control_epoch": control_epoch,
+        "gradient_batch_control": history[control_epoch - 1]["gradient_batch"],
         "history": history,
     }
 

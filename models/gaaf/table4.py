@@ -29,7 +29,7 @@ PRESETS = {
         purpose="seconds, offline",
     ),
     "small": Preset(
-        GaafConfig("mnist", hidden=(512, 256, 256), epochs=30),
+        GaafConfig("mnist", hidden=(512, 256, 256), epochs=35),
         seeds=3,
         purpose="all of MNIST, minutes",
     ),
@@ -185,7 +185,9 @@ def draw(figure: Any, records: Sequence[Record]) -> None:
     )
     middle.set_ylabel("epochs")
     middle.set_title("Best validation epoch")
-    middle.legend()
+    figure.legend(
+        *middle.get_legend_handles_labels(), loc="outside lower center", ncols=2
+    )
     for arm, colour in zip(ARMS, COLOURS, strict=False):
         for index, record in enumerate(records):
             losses = [epoch["train_loss"] for epoch in record["arms"][arm]["history"]]

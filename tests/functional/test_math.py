@@ -100,7 +100,7 @@ def test_reductions_take_all_axes_by_default(name):
     assert y.shape == ()
 
 
-@pytest.mark.parametrize("name", BINARY.keys() - {"matmul"})
+@pytest.mark.parametrize("name", sorted(BINARY.keys() - {"matmul"}))
 def test_numbers_and_arrays_are_operands_too(name):
     x = tensor(np.float32([1.0, 2.0]))
     assert getattr(fm, name)(2.0, x).dtype == np.float32

@@ -40,11 +40,12 @@ def test_a_training_stopped_anywhere_goes_on_bit_for_bit(tmp_path, stable, arm):
     whole = train(job(tmp_path / "whole", arm))
     with pytest.raises(Stopped):
         train(job(tmp_path / "parts", arm), stopped=Steps(17))
-    epochs = []
+    seen = []
     parts = train(
-        job(tmp_path / "parts", arm), lambda event: epochs.append(event.epoch)
+        job(tmp_path / "parts", arm),
+        lambda event: seen.append((event.epoch, event.resumed)),
     )
-    assert epochs == [2, 3, 4]
+    assert seen == [(1, True), (2, False), (3, False), (4, False)]
     assert stable(parts) == stable(whole)
 
 
@@ -63,7 +64,9 @@ def test_seeds_and_arms_differ_but_start_from_the_same_weights():
 def test_a_checkpoint_of_another_configuration_is_refused(tmp_path):
     short = replace(CONFIG, epochs=1)
     train(job(tmp_path, config=short))
-    with pytest.raises(RunError, match=r"is a checkpoint of .*; delete it and run anew"):
+    with pytest.raises(
+        RunError, match=r"is a checkpoint of .*; delete it and run anew"
+    ):
         train(job(tmp_path, config_hash="other"))
 
 
