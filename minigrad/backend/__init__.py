@@ -1,5 +1,6 @@
 """The backend switch: which array library runs, and what makes it fast."""
 
+from minigrad.backend._blas import add_scaled
 from minigrad.backend._elementwise import elementwise
 from minigrad.backend._registry import (
     Backend,
@@ -21,6 +22,7 @@ from minigrad.backend._tuning import tune
 
 __all__ = [
     "Backend",
+    "add_scaled",
     "array_module",
     "backend_of",
     "current_backend",

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from minigrad.backend import add_scaled
 from minigrad.typing import Array
 
 Scratch = tuple[Array, Array]
@@ -24,25 +25,9 @@ def _decayed(xp: Any, out: Array, p: Array, g: Array, weight_decay: float) -> Ar
     return xp.add(out, g, out=out)
 
 
-def _average(xp: Any, out: Array, mean: Array, x: Array, keep: float) -> None:
-    """Move mean towards x: mean += (1 - keep) * (x - mean)."""
-    xp.subtract(x, mean, out=out)
-    xp.multiply(out, 1 - keep, out=out)
-    xp.add(mean, out, out=mean)
-
-
 def _average_square(xp: Any, out: Array, mean: Array, x: Array, keep: float) -> None:
     """Move mean towards x * x: mean = keep * mean + (1 - keep) * x * x."""
-    xp.multiply(mean, keep, out=mean)
-    xp.multiply(x, x, out=out)
-    xp.multiply(out, 1 - keep, out=out)
-    xp.add(mean, out, out=mean)
-
-
-def _descend(xp: Any, out: Array, p: Array, direction: Array, lr: float) -> None:
-    """Step: p -= lr * direction."""
-    xp.multiply(direction, lr, out=out)
-    xp.subtract(p, out, out=p)
+    add_scaled(mean, xp.multiply(x, x, out=out), 1 - keep, keep, scratch=out)
 
 
 def sgd(
@@ -50,7 +35,7 @@ def sgd(
 ) -> None:
     """Apply p -= lr * d."""
     s, t = scratch
-    _descend(xp, t, p, _decayed(xp, s, p, g, weight_decay), lr)
+    add_scaled(p, _decayed(xp, s, p, g, weight_decay), -lr, scratch=t)
 
 
 def sgd_momentum(
@@ -76,14 +61,12 @@ def sgd_momentum(
     if first:
         buffer[...] = d
     else:
-        xp.multiply(buffer, momentum, out=buffer)
-        added = xp.multiply(d, 1 - dampening, out=t) if dampening else d
-        xp.add(buffer, added, out=buffer)
+        add_scaled(buffer, d, 1 - dampening, momentum, scratch=t)
     if nesterov:
         xp.multiply(buffer, momentum, out=t)
-        _descend(xp, t, p, xp.add(t, d, out=t), lr)
+        add_scaled(p, xp.add(t, d, out=t), -lr, scratch=s)
     else:
-        _descend(xp, t, p, buffer, lr)
+        add_scaled(p, buffer, -lr, scratch=t)
 
 
 def adam(
@@ -112,7 +95,7 @@ def adam(
         xp.multiply(p, 1 - lr * weight_decay, out=p)
     d = _decayed(xp, s, p, g, 0 if decoupled else weight_decay)
     beta1, beta2 = betas
-    _average(xp, t, mean, d, beta1)
+    add_scaled(mean, d, 1 - beta1, beta1, scratch=t)
     _average_square(xp, t, square, d, beta2)
     # lr * (m / c1) / (sqrt(v) / c2 + eps) = (lr * c2 / c1) * m / (sqrt(v) + c2 * eps):
     # two passes over memory fewer.
@@ -121,7 +104,7 @@ def adam(
     xp.sqrt(square, out=t)
     xp.add(t, eps * correction2, out=t)
     xp.divide(mean, t, out=t)
-    _descend(xp, t, p, t, lr * correction2 / correction1)
+    add_scaled(p, t, -lr * correction2 / correction1, scratch=s)
 
 
 def rmsprop(
@@ -149,7 +132,7 @@ def rmsprop(
     _average_square(xp, t, square, d, alpha)
     if centered:
         mean = state[-1]
-        _average(xp, t, mean, d, alpha)
+        add_scaled(mean, d, 1 - alpha, alpha, scratch=t)
         xp.multiply(mean, mean, out=t)
         xp.sqrt(xp.subtract(square, t, out=t), out=t)
     else:
@@ -158,9 +141,9 @@ def rmsprop(
     direction = xp.divide(d, t, out=t)
     if momentum:
         buffer = state[0]
-        xp.multiply(buffer, momentum, out=buffer)
-        direction = xp.add(buffer, t, out=buffer)
-    _descend(xp, t, p, direction, lr)
+        add_scaled(buffer, t, 1.0, momentum, scratch=s)
+        direction = buffer
+    add_scaled(p, direction, -lr, scratch=s)
 
 
 def adadelta(
@@ -189,4 +172,4 @@ def adadelta(
     xp.add(delta_square, eps, out=s)
     xp.multiply(x, xp.sqrt(s, out=s), out=x)
     _average_square(xp, s, delta_square, x, rho)
-    _descend(xp, s, p, x, lr)
+    add_scaled(p, x, -lr, scratch=s)

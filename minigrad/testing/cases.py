@@ -33,22 +33,38 @@ class Input(NamedTuple):
 
 
 def normal(*axes: int | str) -> Input:
-    """Draw from the standard normal distribution; float64."""
+    """Draw from the standard normal distribution; float64.
+
+    >>> Case.draw(0, x=normal(2)).arrays[0].round(3)
+    array([ 0.126, -0.132])
+    """
     return Input("normal", axes)
 
 
 def positive(*axes: int | str) -> Input:
-    """Draw evenly from [0.5, 2]; float64."""
+    """Draw evenly from [0.5, 2]; float64.
+
+    >>> Case.draw(0, x=positive(2)).arrays[0].round(3)
+    array([1.455, 0.905])
+    """
     return Input("positive", axes)
 
 
 def away_from_zero(*axes: int | str) -> Input:
-    """Draw evenly from [-2, -0.5] and [0.5, 2]; float64."""
+    """Draw evenly from [-2, -0.5] and [0.5, 2]; float64.
+
+    >>> Case.draw(0, x=away_from_zero(2)).arrays[0].round(3)
+    array([-1.455, -0.905])
+    """
     return Input("away_from_zero", axes)
 
 
 def between(*axes: int | str, low: float, high: float) -> Input:
-    """Draw evenly from [low, high); float64."""
+    """Draw evenly from [low, high); float64.
+
+    >>> Case.draw(0, x=between(2, low=0.0, high=0.1)).arrays[0].round(3)
+    array([0.064, 0.027])
+    """
     return Input("between", axes, low, high)
 
 
@@ -62,7 +78,11 @@ def integers(*axes: int | str, high: int | str, low: int = 0) -> Input:
 
 
 def booleans(*axes: int | str) -> Input:
-    """Draw True and False with equal chance; bool."""
+    """Draw True and False with equal chance; bool.
+
+    >>> Case.draw(0, mask=booleans(3)).arrays[0]
+    array([ True,  True,  True])
+    """
     return Input("booleans", axes)
 
 
@@ -113,9 +133,7 @@ class Case:
         >>> Case.draw(7, x=normal(2, 3), mask=booleans(3))
         Case.draw(7, x=normal(2, 3), mask=booleans(3))
         """
-        rng = numpy.random.default_rng(seed)
-        arrays = tuple(_values(rng, source) for source in inputs.values())
-        return cls(arrays, dict(params or {}), seed, inputs)
+        return cls(_drawn(seed, inputs), dict(params or {}), seed, inputs)
 
     def cotangent(self, y: Any) -> Any:
         """Draw dy from the seed: normal, of y's shape, dtype and backend, never ones.
@@ -129,11 +147,21 @@ class Case:
 
     def __repr__(self) -> str:
         params = f", params={dict(self.params)!r}" if self.params else ""
-        if self.recipe:
+        if self.recipe and self._is_as_drawn():
             drawn = ", ".join(f"{name}={how!r}" for name, how in self.recipe.items())
             return f"Case.draw({self.seed}{params}, {drawn})"
         arrays = ", ".join(_literal(array) for array in self.arrays)
         return f"Case(({arrays},){params}, seed={self.seed})"
+
+    def _is_as_drawn(self) -> bool:
+        """Tell whether the recipe still gives the arrays: they may be replaced."""
+        pairs = zip(_drawn(self.seed, self.recipe), self.arrays, strict=False)
+        return all(numpy.array_equal(one, other) for one, other in pairs)
+
+
+def _drawn(seed: int, recipe: Mapping[str, Input]) -> tuple[numpy.ndarray, ...]:
+    rng = numpy.random.default_rng(seed)
+    return tuple(_values(rng, source) for source in recipe.values())
 
 
 def _like(rng: numpy.random.Generator, y: Array) -> Array:

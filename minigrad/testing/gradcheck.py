@@ -118,7 +118,11 @@ def _subject(
     arrays = _as_float64(case.arrays)
     names = kernel.inputs(len(arrays))
     rules = kernel.rules * len(arrays) if kernel.variadic else kernel.rules
-    able = [name for name, rule in zip(names, rules, strict=False) if rule is not None]
+    able = [
+        name
+        for name, rule, array in zip(names, rules, arrays, strict=False)
+        if rule is not None and array.dtype.kind == "f"
+    ]
     chosen = able if inputs is None else list(inputs)
     for name in chosen:
         if name not in able:

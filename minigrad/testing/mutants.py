@@ -60,7 +60,7 @@ def mutants(kernel: Kernel, case: Case, **params: Any) -> Iterator[Mutant]:
     names = kernel.inputs(len(case.arrays))
     rules = kernel.rules * len(names) if kernel.variadic else kernel.rules
     for index, (name, rule) in enumerate(zip(names, rules, strict=True)):
-        if rule is None:
+        if rule is None or case.arrays[index].dtype.kind != "f":
             continue
         terms = kernel.backward_terms(name, case.cotangent(y), record)
         plan = Plan(kernel, case.arrays, name, index, y, record.saved, terms)

@@ -54,6 +54,10 @@ def kernel_cases(
             in front, or of length 1.
         zero: let an axis of "..." now and then have length 0.
         **inputs: the kernel's arrays in order, as axes or as `positive("...", "D")`.
+
+    >>> from hypothesis import find
+    >>> find(kernel_cases(x=("...", "D"), gamma=("D",)), lambda case: True)
+    Case.draw(0, x=normal(1), gamma=normal(1))
     """
     st = _strategies()
     specs = {name: _spec(spec) for name, spec in inputs.items()}
@@ -92,6 +96,11 @@ def axis_of(
         name: the input.
         none: also draw None.
         several: also draw tuples of axes.
+
+    >>> from hypothesis import find
+    >>> cases = kernel_cases(x=("N", "D"), params={"axis": axis_of("x", none=False)})
+    >>> find(cases, lambda case: True)
+    Case.draw(0, params={'axis': 0}, x=normal(1, 1))
     """
 
     def choose(shapes: Mapping[str, Shape]) -> Any:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from minigrad import nn, optim
+from minigrad.errors import FileFormatError
 from minigrad.random import Streams
 from minigrad.serialization import load_training_state, save_training_state
 from models.experiments.errors import RunError
@@ -33,11 +34,16 @@ def load(training: Trained, job: Job) -> list[dict[str, Any]]:
     """Put training into the state of its checkpoint and return the history so far.
 
     Without a checkpoint nothing changes, and the history is empty. Raises RunError if
-    the checkpoint is of another configuration, FileFormatError if it is damaged.
+    the checkpoint is damaged or of another configuration.
     """
     if not job.checkpoint.exists():
         return []
-    extra = restore(training, job.checkpoint)
+    try:
+        extra = restore(training, job.checkpoint)
+    except FileFormatError as error:
+        raise RunError(
+            f"{error}, or delete it to train {job.arm}, seed {job.seed}, from the start"
+        ) from None
     found = {name: extra.get(name) for name in _identity(job)}
     if found != _identity(job):
         raise RunError(

@@ -46,7 +46,10 @@ class Progress:
     def _make_bar(self, total: int) -> Any:
         from tqdm import tqdm  # only for terminals, and slow to import
 
-        return tqdm(total=total, desc=self.title, unit="epoch", file=sys.stderr)
+        # nrows: terminals that report a height of 0 would be shown nothing.
+        return tqdm(
+            total=total, desc=self.title, unit="epoch", nrows=20, file=sys.stderr
+        )
 
     def epoch(self, event: EpochDone) -> None:
         """Show how far a training has come."""
@@ -64,8 +67,9 @@ class Progress:
     def _line(self, event: EpochDone) -> str:
         return (
             f"{self.title}: {event.arm}, seed {event.seed}: "
-            f"{'goes on after ' if event.resumed else ''}epoch {event.epoch} of "
-            f"{event.epochs}, train loss {event.train_loss:.4g}, "
+            f"epoch {event.epoch} of {event.epochs}"
+            f"{' (from its checkpoint)' if event.resumed else ''}, "
+            f"train loss {event.train_loss:.4g}, "
             f"validation {event.validation_accuracy:.2f} %"
         )
 

@@ -89,36 +89,39 @@ def execute(run: Run, workers: int) -> dict[str, Any]:
     finished by then is on disk, and the same command goes on from there.
     """
     _expect_packages()
-    with use_backend(run.backend):
-        run.experiment.prepare(run.config)
+    complete = _is_complete(run)
+    if not complete:
+        with use_backend(run.backend):
+            run.experiment.prepare(run.config)
     circumstances = run.folder.open(
         manifest.describe(
             run.experiment.id, run.preset, run.config, run.config_hash, run.backend
         )
     )
-    records = run.folder.records(run.seeds)
-    missing = [seed for seed in range(run.seeds) if seed not in records]
     print(_headline(run, workers), flush=True)
-    if missing:
-        records |= _train(run, missing, workers)
-        circumstances |= _closing_lines(run, records)
-        write_json(run.folder.manifest, circumstances)
-    else:
+    if complete:
         print(f"already done; delete {run.folder.path} to run anew")
-    summary = make_summary(
-        run.experiment,
-        run.preset,
-        run.config.dataset,
-        [records[seed] for seed in range(run.seeds)],
-        circumstances,
-    )
-    if missing or not _is_filed(run):
-        _file(run, summary, [records[seed] for seed in range(run.seeds)])
+        summary = read_json(run.folder.summary)
+    else:
+        records = _train(run, workers)
+        circumstances |= {"seeds": len(records), "finished_time": manifest.now()}
+        summary = _file(run, records, circumstances)
     show_results(run.experiment, summary)
     print(f"\n{run.folder.flow.read_text(encoding='utf-8')}")
     print(f"figure    {run.folder.figure}")
     print(f"manifest  {run.folder.manifest}")
     return summary
+
+
+def _is_complete(run: Run) -> bool:
+    """Whether all that a run files is there, for as many seeds."""
+    folder = run.folder
+    paths = [folder.summary, folder.figure, folder.flow]
+    paths += [folder.seed(seed) for seed in range(run.seeds)]
+    return (
+        all(path.exists() for path in paths)
+        and read_json(folder.summary).get("seeds") == run.seeds
+    )
 
 
 def _expect_packages() -> None:
@@ -139,12 +142,22 @@ def _headline(run: Run, workers: int) -> str:
     )
 
 
-def _train(run: Run, seeds: Sequence[int], workers: int) -> dict[int, Any]:
-    """Train all arms of seeds; file each seed as soon as it is complete."""
+def _train(run: Run, workers: int) -> list[dict[str, Any]]:
+    """Train what is missing, file each seed as it is complete; return all records."""
+    records = run.folder.records(run.seeds)
+    missing = [seed for seed in range(run.seeds) if seed not in records]
+    if missing:
+        _train_seeds(run, missing, workers, records)
+    return [records[seed] for seed in range(run.seeds)]
+
+
+def _train_seeds(
+    run: Run, seeds: Sequence[int], workers: int, records: dict[int, Any]
+) -> None:
+    """Train all arms of seeds and add a record for each."""
     jobs = [run.job(arm, seed) for seed in seeds for arm in run.experiment.arms]
     progress = Progress(run.experiment.id, len(jobs) * run.config.epochs)
     found: dict[tuple[int, str], dict[str, Any]] = {}
-    records: dict[int, Any] = {}
     try:
         with closing(run_jobs(jobs, workers, progress.epoch)) as results:
             for job, result in results:
@@ -162,7 +175,6 @@ def _train(run: Run, seeds: Sequence[int], workers: int) -> dict[int, Any]:
         raise InterruptionError(_how_to_go_on(jobs, finished, progress)) from None
     finally:
         progress.close()
-    return records
 
 
 def _record(run: Run, seed: int, arms: Mapping[str, Any]) -> dict[str, Any]:
@@ -193,31 +205,10 @@ def _how_to_go_on(
     )
 
 
-def _closing_lines(run: Run, records: Mapping[int, Any]) -> dict[str, Any]:
-    spent = (
-        arm["training_seconds"]
-        for record in records.values()
-        for arm in record["arms"].values()
-    )
-    return {
-        "seeds": list(range(run.seeds)),
-        "finished_time": manifest.now(),
-        "training_seconds": round(sum(spent), 1),
-    }
-
-
-def _is_filed(run: Run) -> bool:
-    """Whether what a complete run leaves is all there, for as many seeds."""
-    folder = run.folder
-    paths = (folder.summary, folder.figure, folder.flow)
-    return (
-        all(path.exists() for path in paths)
-        and read_json(folder.summary)["seeds"] == run.seeds
-    )
-
-
-def _file(run: Run, summary: dict[str, Any], records: Sequence[Any]) -> None:
-    """Write the figure, the gradient-flow table and, last, the summary."""
+def _file(
+    run: Run, records: Sequence[dict[str, Any]], circumstances: dict[str, Any]
+) -> dict[str, Any]:
+    """Write manifest, figure, gradient-flow table and, last, the summary."""
     experiment, folder = run.experiment, run.folder
 
     def draw(figure: Any) -> None:
@@ -231,5 +222,10 @@ def _file(run: Run, summary: dict[str, Any], records: Sequence[Any]) -> None:
     checkpoints = {arm: folder.checkpoint(arm, 0) for arm in experiment.arms}
     with use_backend(run.backend):
         explanation = experiment.explain(run.config, checkpoints)
-    write_text(folder.flow, f"{explanation.table}\n{explanation.sentence}\n")
+    write_text(folder.flow, f"{explanation.table}\n\n{explanation.sentence}\n")
+    write_json(folder.manifest, circumstances)
+    summary = make_summary(
+        experiment, run.preset, run.config.dataset, records, circumstances
+    )
     write_json(folder.summary, summary)
+    return summary

@@ -18,7 +18,6 @@ CIRCUMSTANCES = (
     "hardware",
     "commit",
     "finished_time",
-    "training_seconds",
 )
 
 
@@ -39,8 +38,16 @@ def make_summary(
         "seeds": len(records),
         "claims": [as_json(decision) for decision in decisions],
         **{name: circumstances[name] for name in CIRCUMSTANCES},
+        "training_seconds": round(_training_seconds(records), 1),
         "records": numbers,
     }
+
+
+def _training_seconds(records: Sequence[Mapping[str, Any]]) -> float:
+    """What the trainings took, summed over processes."""
+    return sum(
+        arm["training_seconds"] for record in records for arm in record["arms"].values()
+    )
 
 
 def without_histories(record: Mapping[str, Any]) -> dict[str, Any]:

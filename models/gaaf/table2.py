@@ -151,7 +151,7 @@ def tables(records: Sequence[Record]) -> list[Table]:
         _row(arm, layer, records) for layer in reversed(LAYERS) for arm in ARMS
     )
     title = (
-        f"Table 2: G of each hidden layer, mean (std) over n = {len(records)} seeds; "
+        f"Table 2: G of each hidden layer, mean (std) over n = {len(records)}; "
         "ratios are to the base"
     )
     header = (

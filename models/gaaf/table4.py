@@ -129,7 +129,7 @@ CLAIMS = (
 def tables(records: Sequence[Record]) -> list[Table]:
     """Table 4 with measured columns beside the published ones."""
     rows = tuple(_row(arm, records) for arm in ARMS)
-    title = f"Table 4: mean (std); measured over n = {len(records)} seeds"
+    title = f"Table 4: mean (std); measured over n = {len(records)}"
     header = (
         "model",
         "accuracy %, published",

@@ -6,8 +6,10 @@ no kernel can be added without being checked.
 
 import re
 
+import numpy as np
 import pytest
 
+from minigrad.backend import _elementwise
 from minigrad.errors import GradientCheckError
 from minigrad.kernels import KERNELS
 from minigrad.testing import (
@@ -115,6 +117,43 @@ def test_kernel_holds_to_every_law(kernel):
     for point in CASES[kernel.name]:
         report = check_kernel(kernel, point, **OPTIONS.get(kernel.name, {}))
         assert set(report.methods.values()) == {"complex step"}
+
+
+@pytest.mark.parametrize("kernel", KERNELS, ids=by_name)
+def test_kernel_holds_to_every_law_where_formulas_run_in_blocks(kernel, monkeypatch):
+    monkeypatch.setattr(_elementwise, "THRESHOLD", 1)
+    monkeypatch.setattr(_elementwise, "BLOCK", 5)
+    for point in CASES[kernel.name]:
+        check_kernel(kernel, point, **OPTIONS.get(kernel.name, {}))
+
+
+def results(kernel, point, record, dy):
+    """Return all that the rules make of record, as bytes."""
+    found = []
+    for name in kernel.inputs(len(point.arrays)):
+        if kernel.variadic or kernel.terms[name] is not None:
+            terms = kernel.backward_terms(name, dy, record)
+            found += [kernel.backward(name, dy, record), *terms.values()]
+    return [np.asarray(array).tobytes() for array in found]
+
+
+@pytest.mark.parametrize("kernel", KERNELS, ids=by_name)
+def test_every_array_that_is_saved_is_read(kernel):
+    unread = set()
+    for point in CASES[kernel.name]:
+        y, record = kernel.run(*point.arrays, **point.params)
+        dy = point.cotangent(y)
+        before = results(kernel, point, record, dy)
+        for at, value in enumerate(record.saved):
+            if isinstance(value, np.ndarray) and value.dtype.kind == "f":
+                parts = list(record.saved)
+                parts[at] = -1.5 * value
+                kind = type(record.saved)
+                saved = kind(*parts) if hasattr(kind, "_fields") else kind(parts)
+                changed = record._replace(saved=saved)
+                if results(kernel, point, changed, dy) == before:
+                    unread.add(at)
+    assert unread == set()
 
 
 @pytest.mark.parametrize("kernel", KERNELS, ids=by_name)

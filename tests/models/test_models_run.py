@@ -9,7 +9,7 @@ def test_a_run_ends_in_the_promised_parts(tiny_run):
     for words in (
         "accuracy %, published",
         "98.23 (0.075)",
-        "over n = 3 seeds",
+        "over n = 3",
         "Claims",
         "not run at this scale: GAAF is more accurate than the base",
         "gradient flow:",
@@ -43,12 +43,12 @@ def test_progress_is_plain_lines_without_a_terminal(tiny_run):
 def test_the_manifest_names_what_ran(tiny_run):
     manifest = read_json(tiny_run.folder / "manifest.json")
     assert manifest["config"]["learning_rate"] == 0.1
-    assert manifest["seeds"] == [0, 1, 2]
+    assert manifest["seeds"] == 3
     assert manifest["backend"] == "numpy"
     assert {"python", "numpy"} <= set(manifest["versions"])
     assert manifest["hardware"]["cores"] >= 1
     assert manifest["commit"]
-    assert manifest["training_seconds"] > 0
+    assert manifest["started_time"] <= manifest["finished_time"]
 
 
 def test_every_seed_has_a_file_with_its_histories(tiny_run):

@@ -1,5 +1,6 @@
 """Cases: drawn from a seed, printed as the line that draws them."""
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -42,6 +43,11 @@ def test_a_case_of_given_arrays_prints_them():
     assert_array_equal(again.arrays[0], case.arrays[0])
     assert again.arrays[1].shape == (0, 3)
     assert (again.params, again.seed) == ({"k": 2}, 4)
+
+
+def test_a_case_whose_arrays_were_replaced_prints_what_it_has():
+    case = replace(Case.draw(0, x=normal(2)), arrays=(np.array([1.0, 2.0]),))
+    assert repr(case) == "Case((numpy.array([1.0, 2.0], 'float64'),), seed=0)"
 
 
 def test_a_large_array_is_not_printed():
