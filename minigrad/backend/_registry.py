@@ -197,12 +197,17 @@ def use_backend(name: str) -> Generator[None]:
 @contextmanager
 def registered(backend: Backend) -> Generator[Backend]:
     """Know backend inside the block only; for stand-ins such as the fake device."""
+    backends, by_type = dict(_backends), dict(_by_type)
     _backends[backend.name] = backend
     _by_type[backend.array_type] = backend
     try:
         yield backend
     finally:
-        del _backends[backend.name], _by_type[backend.array_type]
+        # What was known before comes back: blocks may nest.
+        _backends.clear()
+        _backends.update(backends)
+        _by_type.clear()
+        _by_type.update(by_type)
 
 
 def to_host(array: Array) -> ndarray:

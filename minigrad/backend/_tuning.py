@@ -1,4 +1,4 @@
-"""Settings of the whole process that make NumPy fast; MINIGRAD_TUNE=0 leaves them alone.
+"""Settings of the whole process that make NumPy fast; MINIGRAD_TUNE=0 keeps them off.
 
 Each is skipped in silence where the platform has it not: correct, and merely slower.
 """

@@ -1,4 +1,4 @@
-"""Every kernel: pure forward and backward rules over arrays."""
+"""Every kernel: pure forward and backward rules over arrays, and what makes one."""
 
 from typing import Final
 
@@ -17,9 +17,9 @@ from minigrad.kernels import (
     shaping,
     softmax,
 )
-from minigrad.kernels._spec import Kernel
+from minigrad.kernels._spec import NOT_A_GRADIENT, NOTHING, Kernel, Record
 
-__all__ = ["KERNELS"]
+__all__ = ["KERNELS", "NOTHING", "NOT_A_GRADIENT", "Kernel", "Record"]
 
 KERNELS: Final[tuple[Kernel, ...]] = (
     elementary.ABS_KERNEL,

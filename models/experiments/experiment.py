@@ -36,7 +36,7 @@ class Experiment:
         tables: one record a seed -> published beside measured numbers.
         draw: (figure, full records with histories) -> None.
         figure_size: inches.
-        explain: (config, backend, checkpoints' paths by arm of seed 0) -> Explanation.
+        explain: (config, path of seed 0's checkpoint by arm) -> Explanation.
     """
 
     id: str

@@ -8,7 +8,7 @@ from models.experiments.results import write_whole
 
 # Paul Tol's bright scheme: told apart by all readers, and in grey.
 COLOURS = ("#4477AA", "#EE6677", "#228833", "#CCBB44", "#66CCEE", "#AA3377")
-STYLE = {
+STYLE: Any = {
     "figure.dpi": 120,
     "font.size": 10,
     "axes.spines.top": False,

@@ -7,7 +7,7 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -18,7 +18,7 @@ from typing import Any
 from models.experiments.errors import RunError
 from models.experiments.progress import EpochDone
 
-ONE_THREAD = dict.fromkeys(
+ONE_THREAD: Mapping[str, str] = dict.fromkeys(
     (
         "MINIGRAD_NUM_THREADS",
         "OMP_NUM_THREADS",
@@ -68,7 +68,7 @@ class Job:
 
 
 @contextmanager
-def environment(variables: dict[str, str]) -> Iterator[None]:
+def environment(variables: Mapping[str, str]) -> Generator[None]:
     """Set environment variables for the processes started inside the block."""
     before = {name: os.environ.get(name) for name in variables}
     os.environ.update(variables)
@@ -83,7 +83,7 @@ def environment(variables: dict[str, str]) -> Iterator[None]:
 
 
 @contextmanager
-def interrupts_ignored() -> Iterator[None]:
+def interrupts_ignored() -> Generator[None]:
     """Ignore Ctrl-C here, and for good in the processes started inside the block."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
@@ -94,7 +94,7 @@ def interrupts_ignored() -> Iterator[None]:
 
 def run_jobs(
     jobs: Sequence[Job], workers: int, report: Callable[[EpochDone], None]
-) -> Iterator[tuple[Job, dict[str, Any]]]:
+) -> Generator[tuple[Job, dict[str, Any]]]:
     """Train all jobs and yield each with its results as it ends.
 
     However the loop over the results is left, all workers have ended afterwards; what

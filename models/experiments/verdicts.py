@@ -18,6 +18,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from models.experiments.claims import Claim, Near, Ordered, Quantity, Record
 
@@ -75,7 +76,8 @@ def p_above(values: Sequence[float], bound: float) -> float:
         return 0.5 if mean == bound else float(mean < bound)
     from scipy import stats  # Half a second, which no worker process should spend.
 
-    return float(stats.ttest_1samp(values, bound, alternative="greater").pvalue)
+    result: Any = stats.ttest_1samp(values, bound, alternative="greater")
+    return float(result.pvalue)
 
 
 def p_below(values: Sequence[float], bound: float) -> float:

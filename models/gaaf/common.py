@@ -7,11 +7,11 @@
 | K = 10,000 | frequency: 1 / period of the sawtooth g |
 | c in s(x) = exp(-x^2 / c) | shape_scale |
 | p | drop_prob, the probability to drop |
-| G_k, eq. 5 | gradient_batch, mean |dE/dW| of the batch's mean loss E;
-  gradient_sample, the mean over examples n of mean |dE_n/dW| |
+| G_k, eq. 5 | gradient_batch: mean abs dE/dW of the batch's mean loss E |
+| G_k, eq. 5 | gradient_sample: mean over examples n of mean abs dE_n/dW |
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -138,7 +138,7 @@ class GradientProbe:
         self._sample: dict[str, list[float]] = {layer: [] for layer in LAYERS}
 
     @contextmanager
-    def watch(self, iteration: int) -> Iterator[None]:
+    def watch(self, iteration: int) -> Generator[None]:
         """Surround a backward pass."""
         if self._sample_every and iteration % self._sample_every == 0:
             with gradient_flow(self._model) as flow:

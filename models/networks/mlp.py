@@ -46,5 +46,6 @@ def mlp(
 def _linear(name: str, width: int, next_width: int, seed: int) -> nn.Linear:
     layer = nn.Linear(width, next_width)
     nn.init.xavier_uniform_(layer.weight, rng=generator(seed, f"{name}.weight"))
+    assert layer.bias is not None
     nn.init.zeros_(layer.bias)
     return layer

@@ -137,23 +137,29 @@ def results(kernel, point, record, dy):
     return [np.asarray(array).tobytes() for array in found]
 
 
+def altered(saved, at):
+    """Replace one array of saved by other numbers of its sign and size."""
+    parts = list(saved)
+    parts[at] = 1.5 * parts[at].reshape(-1)[::-1].reshape(parts[at].shape)
+    return type(saved)(*parts) if hasattr(saved, "_fields") else type(saved)(parts)
+
+
 @pytest.mark.parametrize("kernel", KERNELS, ids=by_name)
 def test_every_array_that_is_saved_is_read(kernel):
-    unread = set()
+    held, read = set(), set()
     for point in CASES[kernel.name]:
         y, record = kernel.run(*point.arrays, **point.params)
         dy = point.cotangent(y)
         before = results(kernel, point, record, dy)
         for at, value in enumerate(record.saved):
             if isinstance(value, np.ndarray) and value.dtype.kind == "f":
-                parts = list(record.saved)
-                parts[at] = -1.5 * value
-                kind = type(record.saved)
-                saved = kind(*parts) if hasattr(kind, "_fields") else kind(parts)
-                changed = record._replace(saved=saved)
-                if results(kernel, point, changed, dy) == before:
-                    unread.add(at)
-    assert unread == set()
+                held.add(at)
+                other = record._replace(saved=altered(record.saved, at))
+                # Saved arrays that do not belong together divide by zero.
+                with np.errstate(all="ignore"):
+                    if results(kernel, point, other, dy) != before:
+                        read.add(at)
+    assert held == read
 
 
 @pytest.mark.parametrize("kernel", KERNELS, ids=by_name)

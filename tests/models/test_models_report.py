@@ -49,7 +49,7 @@ def test_regenerating_twice_changes_nothing(root, tiny_run):
     assert (root / "gaaf" / "README.md").read_text() == once
 
 
-def test_the_committed_readmes_are_up_to_date(tmp_path):
+def test_the_committed_readmes_are_up_to_date():
     for experiment in EXPERIMENTS:
         path = report.ROOT / experiment.family / "README.md"
         assert report.section(experiment) in path.read_text(encoding="utf-8")
