@@ -181,6 +181,8 @@ def take(x: Array, index: Array, *, axis: int = 0) -> Result:
     axis = _axis("take", x, axis)
     if index.dtype.kind not in "iu":
         raise DTypeError(got("take", "index has dtype", index.dtype, "integers"))
+    # NumPy before 2.1 takes no uint64, whose largest values fit no axis anyway.
+    index = index.astype("int64", copy=False)
     size = x.shape[axis]
     try:
         y = xp.take(x, index, axis=axis)
