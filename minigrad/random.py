@@ -9,6 +9,7 @@ neither read nor written.
 from __future__ import annotations
 
 import hashlib
+import threading
 from contextvars import ContextVar
 
 import numpy
@@ -86,10 +87,19 @@ def manual_seed(seed: int) -> Streams:
 
 
 def default_streams() -> Streams:
-    """Return the streams used where none are passed in; seed 0 until manual_seed."""
+    """Return the streams used where none are passed in; seed 0 until manual_seed.
+
+    Threads start without: raises ArgumentError in one that has not called manual_seed,
+    because all of them would draw the same numbers.
+    """
     try:
         return _default.get()
     except LookupError:
+        if threading.current_thread() is not threading.main_thread():
+            raise ArgumentError(
+                "random: this thread has no streams, expected a seed of its own; "
+                "call manual_seed(seed) in it, or pass rng"
+            ) from None
         return manual_seed(0)
 
 

@@ -1,11 +1,13 @@
 """Random streams: a seed names the numbers, whatever else is drawn."""
 
+import threading
+
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
 from minigrad.errors import ArgumentError
-from minigrad.random import Streams, generator, keep_mask, manual_seed
+from minigrad.random import Streams, default_streams, generator, keep_mask, manual_seed
 
 
 def draw(gen):
@@ -39,6 +41,23 @@ def test_numpy_global_state_is_untouched():
     before = np.random.get_state()[1].copy()  # noqa: NPY002 (the state under test)
     manual_seed(0).next("a").random(10)
     assert_array_equal(before, np.random.get_state()[1])  # noqa: NPY002
+
+
+def test_a_thread_has_to_seed_its_own_streams():
+    found = []
+
+    def work():
+        try:
+            default_streams()
+        except ArgumentError as error:
+            found.append(str(error))
+        found.append(manual_seed(5).seed)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert "call manual_seed(seed) in it" in found[0]
+    assert found[1] == 5
 
 
 @pytest.mark.parametrize("seed", [-1, 1.5, True, 2**64])

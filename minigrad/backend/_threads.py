@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextvars import copy_context
+from functools import partial
 from queue import SimpleQueue
 
 
@@ -32,12 +34,12 @@ class _Pool:
         self.tasks: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self.busy = threading.Lock()
 
-    def submit(self, task: Callable[[], None], copies: int) -> None:
-        while self.started < copies:
+    def submit(self, tasks: Sequence[Callable[[], None]]) -> None:
+        while self.started < len(tasks):
             name = f"minigrad-block-{self.started}"
             threading.Thread(target=self._work, name=name, daemon=True).start()
             self.started += 1
-        for _ in range(copies):
+        for task in tasks:
             self.tasks.put(task)
 
     def _work(self) -> None:
@@ -97,7 +99,8 @@ def _share(pool: _Pool, count: int, body: Callable[[int], None], copies: int) ->
         finally:
             finished.release()
 
-    pool.submit(drain, copies)
+    # Each copy in the caller's context: errstate, no_grad and the backend hold there.
+    pool.submit([partial(copy_context().run, drain) for _ in range(copies)])
     drain()
     for _ in range(copies + 1):
         finished.acquire()

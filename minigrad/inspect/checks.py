@@ -22,6 +22,12 @@ def conserved(passes: Sequence[Pass], tolerance: float | None) -> None:
                 limit = math.sqrt(epsilon(target.dtype))
             # Written so that NaN fails.
             if not target.error <= limit:
+                if not target.measures.finite:
+                    raise GradientCheckError(
+                        f"assert_conserved: the gradient of `{target.name}` is not "
+                        f"finite in pass {at}, expected one that terms can sum to; "
+                        "assert_finite() names where that starts"
+                    )
                 edges = ", ".join(edge.title for edge in target.edges)
                 raise GradientCheckError(
                     f"assert_conserved: the terms of `{target.name}` miss its gradient "

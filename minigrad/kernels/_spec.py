@@ -112,6 +112,12 @@ class Kernel:
             dtypes.append(dtype)
         if not alike:
             self._check(arrays)
+        if params:
+            # A NumPy scalar is a float64, which would make one of a float32 result.
+            params = {
+                name: value.item() if isinstance(value, numpy.generic) else value
+                for name, value in params.items()
+            }
         y, saved = self.forward(*arrays, **params)
         if type(y) is not ndarray:
             y = as_array(y)
@@ -137,15 +143,10 @@ class Kernel:
             if known is None:
                 known = (name, array.dtype)
             elif array.dtype != known[1]:
-                rule_text = f"{known[1]}, the dtype of {known[0]}"
                 raise DTypeError(
-                    got(
-                        self.name,
-                        f"{name} has dtype",
-                        array.dtype,
-                        rule_text,
-                        "cast one of them with .to(dtype)",
-                    )
+                    f"{self.name}: {known[0]} has dtype {known[1]} and {name} "
+                    f"{array.dtype}, expected one float dtype for both; cast with "
+                    f'.to("{_narrower(known[1], array.dtype)}")'
                 )
 
     def backward_terms(self, name: str, dy: Array, record: Record) -> Terms:
@@ -195,6 +196,11 @@ class Kernel:
         return index, rule
 
 
+def _narrower(one: Any, other: Any) -> Any:
+    """Choose which of two dtypes to advise: a float, and the smaller of two."""
+    return min(one, other, key=lambda dtype: (dtype.kind not in "fc", dtype.itemsize))
+
+
 def sum_terms(terms: list[Array]) -> Array:
     """Add arrays of one shape in written order; half precision adds in float32."""
     total = terms[0]
@@ -225,9 +231,11 @@ def unbroadcast(value: Array, shape: Shape) -> Array:
     A value smaller than shape (a term that is the same along an axis) is repeated.
     """
     xp = array_module(value)
+    # Half precision sums in float32: in its own, 2048 + 1 is 2048. fit casts back.
+    wide = "float32" if value.dtype == "float16" else None
     lead = value.ndim - len(shape)
     if lead > 0:
-        value = xp.sum(value, axis=tuple(range(lead)))
+        value = xp.sum(value, axis=tuple(range(lead)), dtype=wide)
     axes = tuple(
         axis
         for axis, (have, want) in enumerate(
@@ -236,7 +244,7 @@ def unbroadcast(value: Array, shape: Shape) -> Array:
         if want == 1 and have != 1
     )
     if axes:
-        value = xp.sum(value, axis=axes, keepdims=True)
+        value = xp.sum(value, axis=axes, keepdims=True, dtype=wide)
     if value.shape != shape:
         value = xp.broadcast_to(value, shape)
     return as_array(value)

@@ -60,7 +60,7 @@ def run_backward(
     if observer is not None and before is not None:
         for leaf, old in before.items():
             new = leaf.cotangent
-            observer.total(leaf, new if old is None else new - old)
+            observer.total(leaf, new if old is None else as_array(new - old))
 
 
 def _collect(root: Node) -> list[Node]:
@@ -92,7 +92,8 @@ def _visit(
     elif observer is not None:
         observer.total(node, dy)
     if node.tensor is not None:
-        node.tensor.cotangent = dy.copy()
+        old = node.tensor.cotangent
+        node.tensor.cotangent = dy.copy() if old is None else as_array(old + dy)
     if node.kernel is OUTPUT:
         _place(node, dy)
         return

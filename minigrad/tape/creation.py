@@ -44,6 +44,8 @@ def tensor(
     """
     if isinstance(values, Tensor):
         values = values.data
+    if dtype is not None:
+        dtype = expect_dtype("tensor", dtype)
     if dtype is None and not is_array(values):
         try:
             host = numpy.asarray(values)
@@ -57,6 +59,15 @@ def tensor(
                 got("tensor", "values of dtype", host.dtype, "numbers or booleans")
             )
     return Tensor(new_array(values, dtype), requires_grad, name)
+
+
+def expect_dtype(who: str, dtype: DType) -> Any:
+    """Return dtype as NumPy's; raise DTypeError if it is none."""
+    try:
+        return numpy.dtype(dtype)
+    except TypeError:
+        rule = "a dtype such as 'float32'"
+        raise DTypeError(got(who, "dtype", repr(dtype), rule)) from None
 
 
 def from_dlpack(source: Any) -> Tensor:

@@ -1,4 +1,4 @@
-"""Nodes of the recorded graph, and the locks on arrays that they saved."""
+"""Nodes of the recorded graph."""
 
 from __future__ import annotations
 
@@ -6,11 +6,8 @@ import itertools
 from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
 
-from numpy import ndarray
-
-from minigrad.backend import is_array
-from minigrad.errors import GraphError
 from minigrad.kernels._spec import Kernel, Record
+from minigrad.tape.locks import unlock, unlock_later
 from minigrad.typing import Array, Shape
 
 next_number = itertools.count().__next__
@@ -89,9 +86,9 @@ class Node:
 
     def free(self) -> None:
         """Drop the saved arrays and the way back; they are writeable again."""
-        if self.locked:
-            unlock(self.locked)
-            self.locked = NO_ARRAYS
+        held, self.locked = self.locked, NO_ARRAYS
+        if held:
+            unlock(held)
         self.record = None
         self.targets = ()
         self.tensor = None
@@ -99,76 +96,4 @@ class Node:
     def __del__(self) -> None:
         """Unlock what a graph that never ran backward had locked."""
         if self.locked:
-            unlock(self.locked)
-
-
-_set_writeable: Callable[[Array, bool], None] = ndarray.setflags  # type: ignore[assignment]
-"""By position: the keyword `write` takes three times as long."""
-
-_locks: dict[int, str] = {}
-"""id of a saved array -> the kernel whose backward needs it.
-
-A node holds the arrays it locks, so an id stands for one array as long as it is here.
-"""
-
-_again: dict[int, int] = {}
-"""id of a saved array -> how many more nodes need it, where there are more than one."""
-
-
-def lock(saved: Any, kernel: str) -> list[Array]:
-    """Make the arrays in saved, and the memory they are views of, read-only.
-
-    Device arrays have no such flag: writes through tensors and optimizers find them
-    here, writes through CuPy itself do not.
-    """
-    held: list[Array] = []
-    for value in saved:
-        while type(value) is ndarray or is_array(value):
-            key = id(value)
-            if key in _locks:
-                _again[key] = _again.get(key, 0) + 1
-                held.append(value)
-            elif type(value) is not ndarray:
-                _locks[key] = kernel
-                held.append(value)
-            elif value.flags.writeable:
-                _set_writeable(value, False)
-                _locks[key] = kernel
-                held.append(value)
-            # What was read-only before is not ours to open again.
-            value = value.base
-            if value is None:
-                break
-    return held
-
-
-def unlock(arrays: Sequence[Array]) -> None:
-    """Release one hold on each of arrays; the last one makes it writeable again."""
-    # Backwards, because a view opens only after the memory it looks into.
-    for array in reversed(arrays):
-        key = id(array)
-        if key in _again:
-            more = _again.pop(key)
-            if more > 1:
-                _again[key] = more - 1
-        else:
-            del _locks[key]
-            if type(array) is ndarray:
-                _set_writeable(array, True)
-
-
-def expect_writeable(array: Array, who: str) -> None:
-    """Raise GraphError if a live graph has saved array, naming the kernel."""
-    for memory in (array, array.base):
-        known = _locks.get(id(memory))
-        if known is not None:
-            raise GraphError(
-                f"{who}: the values are needed by {known}, whose backward has "
-                "not run, expected no in-place write while the graph lives; run "
-                "backward() first, delete the result, or compute it under no_grad()"
-            )
-    flags = getattr(array, "flags", None)
-    if isinstance(array, ndarray) and flags is not None and not flags.writeable:
-        raise GraphError(
-            f"{who}: the array is read-only, expected a writeable one; copy it first"
-        )
+            unlock_later(self.locked)

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from numbers import Number
 from typing import Any, ClassVar, Self
 
 import numpy
 
-from minigrad.backend import array_module
-from minigrad.errors import GraphError, ShapeError, got
+from minigrad.backend import array_module, is_array
+from minigrad.errors import (
+    BadIndexError,
+    DTypeError,
+    GraphError,
+    ShapeError,
+    got,
+)
 from minigrad.kernels import activations as act
 from minigrad.kernels import arithmetic as ari
 from minigrad.kernels import elementary as ele
 from minigrad.kernels import matmul, shaping
 from minigrad.kernels import reductions as red
-from minigrad.tape.graph import expect_writeable
+from minigrad.tape.locks import expect_writeable
 from minigrad.tape.modes import recording
 from minigrad.tape.values import Values
 from minigrad.typing import Axis, Shape
@@ -132,12 +139,36 @@ class Operators(Values):
             if self.is_leaf and self.requires_grad:
                 self._expect_no_history(sign)
             return self.apply(kernel, self, other)
-        expect_writeable(self.data, sign)
         result = self.apply(kernel, self, other).data
         if result.shape != self.shape:
             raise ShapeError(got(sign, "result has shape", result.shape, self.shape))
-        self.data[...] = result
+        if result.dtype != self.dtype:
+            raise DTypeError(got(sign, "result has dtype", result.dtype, self.dtype))
+        self._write(..., result, sign)
         return self
+
+    def copy_(self, values: Any) -> Self:
+        """Overwrite the elements; raises GraphError if a live graph needs the old."""
+        self._expect_no_history("copy_")
+        self._write(..., values, "copy_")
+        return self
+
+    def __setitem__(self, index: Any, values: Any) -> None:
+        """Overwrite elements in place, under the rules of copy_."""
+        self._expect_no_history("setitem")
+        self._write(index, values, "setitem")
+
+    def _write(self, index: Any, values: Any, who: str) -> None:
+        expect_writeable(self.data, who)
+        source = values.data if isinstance(values, Values) else values
+        try:
+            self.data[plain_index(index)] = source
+        except IndexError as error:
+            rule = f"an index into shape {self.shape}"
+            raise BadIndexError(f"{who}: {error}, expected {rule}") from None
+        except (TypeError, ValueError) as error:
+            rule = f"values that fit shape {self.shape} and dtype {self.dtype}"
+            raise ShapeError(f"{who}: {error}, expected {rule}") from None
 
     def _expect_no_history(self, who: str) -> None:
         if self.requires_grad and recording.get():
@@ -149,8 +180,15 @@ class Operators(Values):
     def _compare(self, operator: Callable[..., Any], other: Any) -> Self:
         """Compare element by element; the boolean result needs no gradient."""
         array = other.data if isinstance(other, Values) else other
+        if not is_array(array) and not isinstance(array, Number | numpy.bool_):
+            return NotImplemented
         xp = array_module(self.data)
-        return self.wrap(xp.asarray(operator(xp)(self.data, array)))
+        try:
+            return self.wrap(xp.asarray(operator(xp)(self.data, array)))
+        except ValueError:
+            shapes = f"{self.shape} and {xp.shape(array)}"
+            rule = "shapes that broadcast"
+            raise ShapeError(got("comparison", "shapes", shapes, rule)) from None
 
     def __lt__(self, other: Any) -> Self:
         """Compare element by element."""

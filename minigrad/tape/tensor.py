@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Number
 from typing import Any
 
 import numpy
@@ -14,17 +15,12 @@ from minigrad.backend import (
     to_backend,
 )
 from minigrad.errors import DTypeError, GraphError, ShapeError, got
-from minigrad.kernels._spec import Kernel, Record
+from minigrad.kernels._spec import Kernel, Record, as_array
 from minigrad.tape import backward as _backward
 from minigrad.tape import modes
-from minigrad.tape.graph import (
-    OUTPUT,
-    Node,
-    Outputs,
-    expect_writeable,
-    lock,
-)
-from minigrad.tape.operators import Operators, plain_index
+from minigrad.tape.graph import OUTPUT, Node, Outputs
+from minigrad.tape.locks import lock
+from minigrad.tape.operators import Operators
 from minigrad.typing import Array
 
 
@@ -39,7 +35,7 @@ def apply(kernel: Kernel, *inputs: Any, **params: Any) -> Any:
     tracked = False
     for value in inputs:
         if not isinstance(value, Tensor):
-            arrays.append(_constant(value, inputs))
+            arrays.append(_constant(value, inputs, kernel))
             targets.append(None)
             continue
         arrays.append(value.data)
@@ -67,10 +63,14 @@ def apply(kernel: Kernel, *inputs: Any, **params: Any) -> Any:
     return _several(node, y) if isinstance(y, tuple) else _tracked(y, node)
 
 
-def _constant(value: Any, inputs: tuple[Any, ...]) -> Array:
+def _constant(value: Any, inputs: tuple[Any, ...], kernel: Kernel) -> Array:
     """Take an array as it is, a number as a 0-d array like the first tensor."""
     if is_array(value):
         return value
+    if not isinstance(value, Number | numpy.bool_):
+        kind = "None" if value is None else f"a {type(value).__name__}"
+        rule = "a tensor, an array or a number"
+        raise DTypeError(got(kernel.name, "an input is", kind, rule))
     default = "float32" if isinstance(value, float) else None
     for other in inputs:
         if isinstance(other, Tensor):
@@ -132,7 +132,12 @@ class Tensor(Operators):
     def __init__(
         self, data: Array, requires_grad: bool = False, name: str | None = None
     ) -> None:
-        """Wrap an array without copying it."""
+        """Wrap an array without copying it; raises DTypeError for anything else."""
+        if isinstance(data, Tensor):
+            data = data.data
+        elif not is_array(data):
+            rule = "an array; pass numbers and lists to minigrad.tensor"
+            raise DTypeError(got("tensor", "data is a", type(data).__name__, rule))
         if requires_grad and data.dtype.kind not in "fc":
             raise DTypeError(
                 got(
@@ -149,7 +154,7 @@ class Tensor(Operators):
         self.cotangent = None
         self.owned = True
         self.name = name
-        self.origin = "it was made with requires_grad=False"
+        self.origin = "its requires_grad is False"
         self.passes = _backward.passes
 
     def detach(self) -> Tensor:
@@ -163,48 +168,31 @@ class Tensor(Operators):
         return self * 1 if self.requires_grad else Tensor(self.data.copy())
 
     def to(self, target: Any) -> Tensor:
-        """Move to a backend ("numpy", "cupy") or cast to a dtype; a leaf stays a leaf.
+        """Move to a backend ("numpy", "cupy"), or cast to a dtype.
 
-        Gradients pass through a cast, not through a move between backends: move data
-        and parameters before computing with them.
+        Gradients pass through a cast, whose result is no leaf. They do not pass through
+        a move, which gives a new leaf: move data and parameters before computing.
         """
         if is_backend_name(target):
+            if target == self.backend:
+                return self
             if self.node is not None:
                 raise GraphError(
                     f"to({target!r}): the tensor is a result of "
                     f"{self.node.kernel.name}, expected a leaf; move the inputs, "
                     "or detach() it first"
                 )
-            moved = to_backend(self.data, target)
-            return self if moved is self.data else self._like(moved)
+            moved = Tensor(to_backend(self.data, target), self.requires_grad, self.name)
+            moved.origin = self.origin
+            return moved
         try:
             dtype = numpy.dtype(target)
         except TypeError:
+            dtype = None
+        if dtype is None or target is None:
             rule = "a backend ('numpy', 'cupy') or a dtype such as 'float32'"
-            raise DTypeError(got("to", "target", repr(target), rule)) from None
+            raise DTypeError(got("to", "target", repr(target), rule))
         return self if dtype == self.dtype else self.astype(dtype)
-
-    def _like(self, data: Array) -> Tensor:
-        out = Tensor(data, self.requires_grad, self.name)
-        out.origin = self.origin
-        return out
-
-    # -- writing in place --------------------------------------------------------------
-
-    def copy_(self, values: Any) -> Tensor:
-        """Overwrite the elements; raises GraphError if a live graph needs the old."""
-        self._expect_no_history("copy_")
-        source = values.data if isinstance(values, Tensor) else values
-        expect_writeable(self.data, "copy_")
-        self.data[...] = source
-        return self
-
-    def __setitem__(self, index: Any, values: Any) -> None:
-        """Overwrite elements in place, under the rules of copy_."""
-        self._expect_no_history("setitem")
-        expect_writeable(self.data, "setitem")
-        source = values.data if isinstance(values, Tensor) else values
-        self.data[plain_index(index)] = source
 
     # -- gradients ---------------------------------------------------------------------
 
@@ -218,9 +206,13 @@ class Tensor(Operators):
 
         Raises GraphError, with the reason, if there is nothing to differentiate.
         """
-        if self.node is None:
+        if not self.requires_grad:
             raise GraphError(f"backward: {self._title()} has no graph: {self.why()}")
-        cotangent = self._cotangent(dy)
+        cotangent = self._expect_like("backward", "dy", self._given(dy))
+        if self.node is None:
+            # A leaf is a function of itself.
+            self._add_gradient(cotangent)
+            return
         _backward.run_backward(
             self.node,
             cotangent,
@@ -228,28 +220,31 @@ class Tensor(Operators):
             observer=modes.observer.get(),
         )
 
-    def _cotangent(self, dy: Any) -> Array:
-        xp = array_module(self.data)
-        if dy is None:
-            if self.size != 1:
-                raise GraphError(
-                    got(
-                        "backward",
-                        "shape",
-                        self.shape,
-                        "a scalar",
-                        "reduce it with .sum() or .mean(), or pass dy",
-                    )
-                )
-            return xp.ones(self.shape, self.dtype)
-        array = dy.data if isinstance(dy, Tensor) else dy
+    def _given(self, dy: Any) -> Any:
+        if dy is not None:
+            return dy
+        if self.size != 1:
+            remedy = "reduce it with .sum() or .mean(), or pass dy"
+            raise GraphError(got("backward", "shape", self.shape, "a scalar", remedy))
+        return array_module(self.data).ones(self.shape, self.dtype)
+
+    def _expect_like(self, who: str, what: str, value: Any) -> Array:
+        """Return the array of value, which has to have this shape and dtype."""
+        array = value.data if isinstance(value, Tensor) else value
         if not is_array(array):
-            array = xp.asarray(array, self.dtype)
+            rule = "a tensor or an array"
+            raise DTypeError(got(who, f"{what} is a", type(value).__name__, rule))
         if array.shape != self.shape:
-            raise ShapeError(got("backward", "dy has shape", array.shape, self.shape))
+            raise ShapeError(got(who, f"{what} has shape", array.shape, self.shape))
         if array.dtype != self.dtype:
-            raise DTypeError(got("backward", "dy has dtype", array.dtype, self.dtype))
+            raise DTypeError(got(who, f"{what} has dtype", array.dtype, self.dtype))
         return array
+
+    def _add_gradient(self, dy: Array) -> None:
+        """Add to the gradient in an array of its own."""
+        old = self.cotangent
+        self.cotangent = dy.copy() if old is None else as_array(old + dy)
+        self.owned = True
 
     @property
     def has_grad(self) -> bool:
@@ -272,11 +267,37 @@ class Tensor(Operators):
         if value is None:
             self.cotangent = None
             return
-        array = value.data if isinstance(value, Tensor) else value
-        if array.shape != self.shape:
-            raise ShapeError(got("grad", "shape", array.shape, self.shape))
-        self.cotangent = array
+        self.cotangent = self._expect_like("grad", "the value", value)
         self.owned = False
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Let backward() reach this leaf, or no longer; returns the tensor itself."""
+        if requires_grad and self.dtype.kind not in "fc":
+            rule = "a float dtype"
+            raise DTypeError(got("requires_grad_", "dtype", self.dtype, rule))
+        if self.node is not None:
+            raise GraphError(
+                f"requires_grad_: the tensor is a result of {self.node.kernel.name}, "
+                "expected a leaf; detach() it first"
+            )
+        self.requires_grad = requires_grad
+        self.origin = "its requires_grad is False"
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        """Copy a leaf with its gradient; raises GraphError for a result."""
+        if self.node is not None:
+            raise GraphError(
+                f"deepcopy: the tensor is a result of {self.node.kernel.name}, "
+                "expected a leaf; detach() it first"
+            )
+        out = type(self).__new__(type(self))
+        memo[id(self)] = out
+        out.data = self.data.copy()
+        out.requires_grad, out.node, out.owned = self.requires_grad, None, True
+        out.cotangent = None if self.cotangent is None else self.cotangent.copy()
+        out.name, out.origin, out.passes = self.name, self.origin, self.passes
+        return out
 
     def retain_grad(self) -> Tensor:
         """Keep the gradient of a result too, once backward() has passed it."""

@@ -108,6 +108,15 @@ class Values:
         """Return the values as a NumPy array; shares memory if they are on the host."""
         return to_host(self.data)
 
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> numpy.ndarray:
+        """Let NumPy read the values; raises GraphError if a gradient is needed."""
+        if self.requires_grad:
+            raise GraphError(
+                f"array: {self._title()} requires a gradient, which NumPy does not "
+                "see; pass tensor.detach().numpy()"
+            )
+        return numpy.array(to_host(self.data), dtype, copy=copy)
+
     def item(self) -> Any:
         """Return the only element as a Python number; raises ShapeError if not one."""
         if self.size != 1:

@@ -102,3 +102,14 @@ def test_loop_inside_a_loop_runs():
 
     parallel_for(4, body)
     assert sorted(hits) == [(i, j) for i in range(4) for j in range(3)]
+
+
+def test_blocks_run_in_the_context_of_the_caller():
+    seen = []
+
+    def body(index):
+        seen.append(np.geterr()["divide"])
+
+    with np.errstate(divide="raise"):
+        parallel_for(8, body)
+    assert set(seen) == {"raise"}

@@ -53,7 +53,7 @@ def test_a_gradient_that_is_not_finite_fails_both_checks(custom):
     flow = record(lambda x: apply(kernel, x), leaf([1.0]))
     with pytest.raises(GradientCheckError, match=r"began in custom#1 \(x\), term dir"):
         flow.assert_finite()
-    with pytest.raises(GradientCheckError, match="miss its gradient by nan"):
+    with pytest.raises(GradientCheckError, match=r"is not finite .* assert_finite\(\)"):
         flow.assert_conserved()
 
 

@@ -226,7 +226,7 @@ class TestReasons:
             _ = other.grad
 
     def test_constant(self):
-        with pytest.raises(GraphError, match="requires_grad=False"):
+        with pytest.raises(GraphError, match="its requires_grad is False"):
             _ = tensor([1.0]).grad
 
     def test_result_of_constants(self):
@@ -249,6 +249,20 @@ class TestReasons:
         y = (x * 2.0).retain_grad()
         (y * 3.0).backward()
         assert_array_equal(y.grad.data, [3.0])
+
+    def test_retained_gradient_adds_up(self):
+        x = leaf(1.0)
+        y = (x * 2.0).retain_grad()
+        z = y * 3.0
+        z.backward(retain_graph=True)
+        z.backward()
+        assert_array_equal(y.grad.data, [6.0])
+
+    def test_leaf_is_a_function_of_itself(self):
+        x = leaf(1.0)
+        x.backward()
+        x.backward()
+        assert_array_equal(x.grad.data, [2.0])
 
     def test_cleared_gradient(self):
         x = leaf(1.0)
@@ -274,6 +288,24 @@ class TestArguments:
     def test_integers_need_no_gradient(self):
         with pytest.raises(DTypeError, match="int64, expected a float dtype"):
             tensor([1, 2], requires_grad=True)
+
+    @pytest.mark.parametrize(
+        ("value", "error", "said"),
+        [
+            ([1.0], DTypeError, "the value is a list"),
+            (np.ones(1, "float32"), DTypeError, "float32, expected float64"),
+            (np.ones(2), ShapeError, r"shape \(2,\), expected \(1,\)"),
+        ],
+    )
+    def test_gradient_that_is_set_has_to_fit(self, value, error, said):
+        with pytest.raises(error, match=said):
+            leaf(1.0).grad = value
+
+    def test_half_precision_sums_in_single(self):
+        bias = tensor(np.zeros(2), dtype="float16", requires_grad=True)
+        many = tensor(np.zeros((4096, 2)), dtype="float16")
+        (many + bias).backward(np.ones((4096, 2), "float16"))
+        assert_array_equal(bias.grad.data, [4096.0, 4096.0])
 
     def test_tensor_as_dy(self):
         x = leaf(1.0, 2.0)

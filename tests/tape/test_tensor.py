@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from minigrad.errors import BackendError, DTypeError, GraphError, ShapeError
-from minigrad.tape import Tensor, from_dlpack, tensor
+from minigrad.tape import Parameter, Tensor, from_dlpack, tensor
 from minigrad.testing import fake_device
 
 
@@ -22,6 +22,17 @@ class TestMaking:
         values[0] = 7.0
         assert x.dtype == np.float64
         assert_array_equal(x.data, np.ones(3))
+
+    def test_parameter_of_a_tensor_takes_its_array(self):
+        assert Parameter(tensor([1.0])).data.tolist() == [1.0]
+
+    def test_parameter_of_a_list_is_refused(self):
+        with pytest.raises(DTypeError, match=r"data is a list.*minigrad\.tensor"):
+            Parameter([1.0])
+
+    def test_unknown_dtype_is_refused(self):
+        with pytest.raises(DTypeError, match="'floaty', expected a dtype"):
+            tensor([1.0], dtype="floaty")
 
     def test_text_is_refused(self):
         with pytest.raises(DTypeError, match="expected numbers or booleans"):
@@ -65,6 +76,13 @@ class TestExporting:
         assert torch.from_dlpack(x).tolist() == [1.0, 2.0]
         assert from_dlpack(torch.tensor([3.0])).tolist() == [3.0]
 
+    def test_numpy_reads_a_tensor_as_an_array(self):
+        assert np.asarray(tensor([1.0, 2.0])).tolist() == [1.0, 2.0]
+
+    def test_numpy_does_not_read_past_a_gradient(self):
+        with pytest.raises(GraphError, match=r"detach\(\)\.numpy\(\)"):
+            np.asarray(tensor([1.0], requires_grad=True))
+
     def test_dlpack_of_a_tensor_with_gradient_is_refused(self):
         with pytest.raises(GraphError, match=r"detach\(\)"):
             np.from_dlpack(tensor([1.0], requires_grad=True))
@@ -94,8 +112,22 @@ class TestOperators:
         assert (tensor([1.0, 3.0]) > 2.0).tolist() == [False, True]
 
     def test_mixed_float_dtypes_are_refused(self):
-        with pytest.raises(DTypeError, match=r"float64, expected float32.*\.to\(dtype"):
+        with pytest.raises(DTypeError, match=r"float32 and b float64.*\.to\(.float32"):
             tensor([1.0]) * np.ones(1)
+
+    def test_integers_are_told_to_become_floats(self):
+        with pytest.raises(DTypeError, match=r"a has dtype int64.*\.to\(.float32"):
+            tensor([1]) * tensor([1.0])
+
+    @pytest.mark.parametrize(
+        ("other", "said"), [(None, "None"), ("1", "a str"), ([1.0], "a list")]
+    )
+    def test_what_is_no_number_is_refused(self, other, said):
+        with pytest.raises(DTypeError, match=f"add: an input is {said}, expected a"):
+            tensor([1.0]) + other
+
+    def test_comparison_with_none_is_false(self):
+        assert (tensor([1.0]) == None) is False  # noqa: E711 (the case under test)
 
     def test_shapes_that_do_not_broadcast(self):
         with pytest.raises(ShapeError, match=r"add: shapes a \(2,\), b \(3,\)"):
@@ -126,6 +158,10 @@ class TestDevices:
             assert x.requires_grad
             (x * x).sum().backward()
             assert x.grad.to("numpy").tolist() == [2.0, 4.0]
+
+    def test_result_that_is_there_already_need_not_move(self):
+        y = tensor([1.0], requires_grad=True) * 2.0
+        assert y.to("numpy") is y
 
     def test_moving_a_result_is_refused(self):
         with fake_device():
