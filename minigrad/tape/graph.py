@@ -7,14 +7,11 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
 
 from minigrad.kernels._spec import Kernel, Record
-from minigrad.tape.locks import unlock, unlock_later
+from minigrad.tape.locks import NO_ARRAYS, unlock, unlock_later
 from minigrad.typing import Array, Shape
 
 next_number = itertools.count().__next__
 """Numbers nodes as they are made: the reverse of this order is a backward order."""
-
-
-NO_ARRAYS: Final[Sequence[Array]] = ()
 
 
 class Outputs(NamedTuple):
