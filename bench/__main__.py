@@ -7,12 +7,34 @@ import json
 import math
 import os
 import sys
+from typing import NoReturn
 
 from bench.harness import Case, Result, compare, has_torch, machine
 from bench.suites import SUITES
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Say in one sentence what is wrong."""
+        self.exit(2, f"{self.prog}: {message}; see `{self.prog} -h`\n")
+
+
 def main() -> int:
+    """Run the bench; return the exit status: 0, 1 failed, 2 usage, 130 interrupted."""
+    try:
+        return _run()
+    except KeyboardInterrupt:
+        print("bench: interrupted; nothing is kept of it", file=sys.stderr)
+        return 130
+    except OSError as error:
+        # Nor can what is still buffered be written at exit.
+        sys.stdout = None  # type: ignore[assignment]
+        if not isinstance(error, BrokenPipeError):
+            print(f"bench: the output cannot be written: {error}", file=sys.stderr)
+        return 1
+
+
+def _run() -> int:
     """Run the cases asked for and print a table, and a JSON line if asked."""
     options = _parse()
     cases = _select(options.suite, options.case)
@@ -34,11 +56,12 @@ def main() -> int:
         print(_tape_note(results))
     if options.json:
         print(json.dumps(_summary(options.suite, results)))
+    sys.stdout.flush()
     return 0
 
 
 def _parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="python -m bench",
         description="Time minigrad beside PyTorch (if it is installed).",
     )
@@ -57,7 +80,7 @@ def _parse() -> argparse.Namespace:
 
 
 def _positive(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
+    if not (text.isascii() and text.isdigit()) or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r}, expected an integer >= 1")
     return int(text)
 

@@ -80,10 +80,9 @@ class Worker:
         return json.loads(answer)
 
     def close(self) -> None:
-        """End the process."""
-        if self.process.stdin is not None:
-            self.process.stdin.close()
-        self.process.wait()
+        """End the process, whatever it is doing."""
+        self.process.kill()
+        self.process.communicate()
 
 
 def has_torch() -> bool:

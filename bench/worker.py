@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 import time
 
@@ -11,6 +12,8 @@ from bench.suites import SUITES
 
 def main() -> None:
     """Serve rounds until standard input ends."""
+    # Ctrl-C goes to the whole group: the parent says so, and closes our input.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     suite, case_name, engine, threads = sys.argv[1:]
     case = SUITES[suite][case_name]
     if engine == "torch":
