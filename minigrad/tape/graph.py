@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 from minigrad.kernels._spec import Kernel, Record
-from minigrad.tape.locks import NO_ARRAYS, unlock, unlock_later
-from minigrad.typing import Array, Shape
+from minigrad.tape.locks import NOTHING_HELD, Held, unlock
+from minigrad.typing import Shape
 
 next_number = itertools.count().__next__
 """Numbers nodes as they are made: the reverse of this order is a backward order."""
@@ -61,7 +61,7 @@ class Node:
     owned: bool
     """Whether cotangent is this node's own array, to be added to in place."""
     scope: Any
-    locked: Sequence[Array]
+    locked: Held
     tensor: Any
     """The result that asked to retain its gradient, else None."""
     outputs: Outputs | None
@@ -77,13 +77,13 @@ class Node:
         self.scope = scope
         self.cotangent = None
         self.owned = False
-        self.locked = NO_ARRAYS
+        self.locked = NOTHING_HELD
         self.tensor = None
         self.outputs = None
 
     def free(self) -> None:
         """Drop the saved arrays and the way back; they are writeable again."""
-        held, self.locked = self.locked, NO_ARRAYS
+        held, self.locked = self.locked, NOTHING_HELD
         if held:
             unlock(held)
         self.record = None
@@ -93,4 +93,4 @@ class Node:
     def __del__(self) -> None:
         """Unlock what a graph that never ran backward had locked."""
         if self.locked:
-            unlock_later(self.locked)
+            unlock(self.locked)
