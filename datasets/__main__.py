@@ -4,12 +4,13 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from datasets import _registry
+from datasets import _registry, console
 from datasets._errors import DataError
 
 _EPILOG = """\
 Files are looked for in DIR, else in $MINIGRAD_DATA, else in ~/.cache/minigrad.
-Exit status: 0 done, 1 data missing or damaged or not to be had, 2 wrong usage.
+Exit status: 0 done, 1 data missing or damaged or not to be had, 2 wrong usage,
+130 interrupted.
 
 examples:
   python -m datasets                              what there is, and where
@@ -19,24 +20,31 @@ examples:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command and return its exit status: 0, or 1 after a DataError.
+    """Run the command and return its exit status; errors are one line on stderr."""
+    return console.run(lambda: _answer(argv))
 
-    Wrong usage leaves through argparse with status 2.
-    """
-    options = _parser().parse_args(argv, argparse.Namespace(root=None))
+
+def _answer(argv: Sequence[str] | None) -> int:
     try:
-        if options.command is None:
-            _list(options.root)
-        else:
-            _load(options.name, options.root, download=options.command == "download")
-    except DataError as error:
-        print(error, file=sys.stderr)
-        return 1
+        _run(_parser().parse(argv, root=None))
+    except console.UsageError as error:
+        return console.fail(str(error), 2)
+    except (DataError, OSError) as error:
+        return console.fail(str(error), 1)
+    except KeyboardInterrupt:
+        return console.fail("interrupted", 130)
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    root = argparse.ArgumentParser(add_help=False)
+def _run(options: argparse.Namespace) -> None:
+    if options.command is None:
+        _list(options.root)
+    else:
+        _load(options.name, options.root, download=options.command == "download")
+
+
+def _parser() -> console.Parser:
+    root = console.Parser(add_help=False)
     # SUPPRESS: else the default of a command would overwrite a --root before it.
     root.add_argument(
         "--root",
@@ -44,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
         default=argparse.SUPPRESS,
         help="folder that holds the data sets",
     )
-    parser = argparse.ArgumentParser(
+    parser = console.Parser(
         prog="python -m datasets",
         description="List, download and check the data sets. Without a command: list.",
         epilog=_EPILOG,

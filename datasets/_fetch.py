@@ -22,10 +22,17 @@ class RemoteFile:
 def data_root(root: str | os.PathLike[str] | None = None) -> Path:
     """Folder of all data sets: `root`, else $MINIGRAD_DATA, else ~/.cache/minigrad.
 
-    An empty variable counts as unset. The folder need not exist.
+    An empty variable counts as unset. The folder need not exist; raises DataError if a
+    file is in its place.
     """
     chosen = root or os.environ.get("MINIGRAD_DATA") or "~/.cache/minigrad"
-    return Path(chosen).expanduser()
+    path = Path(chosen).expanduser()
+    if path.is_file():
+        who = "root" if root else "MINIGRAD_DATA"
+        raise DataError(
+            f"datasets: {who} is {path}, a file, expected the folder of all data sets"
+        )
+    return path
 
 
 def download(files: Sequence[RemoteFile], folder: Path, mirrors: Sequence[str]) -> None:

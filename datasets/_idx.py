@@ -38,7 +38,7 @@ def read_idx(
         raise DataError(
             f"idx: {path} starts with {content[:4].hex() or 'nothing'}, expected "
             f"{expected_magic:08x} ({expected_magic}, unsigned bytes, "
-            f"{num_axes} axes)"
+            f"{num_axes} axes); delete it and get it again"
         )
     shape = _read_shape(path, content, num_axes)
     _check_digest(path, content, sha256)
@@ -84,7 +84,8 @@ def _read_bytes(path: Path) -> bytes:
         ) from error
     except OSError as error:
         raise DataError(
-            f"idx: {path} cannot be read ({error.strerror}), expected an IDX file"
+            f"idx: {path} cannot be read ({error.strerror}), expected an IDX file; "
+            "see to its permissions"
         ) from error
     return content
 

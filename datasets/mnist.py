@@ -65,6 +65,7 @@ def load(
     format, of any N, H and W. Raises DataError if a file is missing, damaged or not
     the official one, or if images and labels disagree.
     """
+    _expect_no_folders(root)
     if download:
         _download_missing(root)
     paths = _find(root)
@@ -89,15 +90,31 @@ def missing(root: str | os.PathLike[str] | None = None) -> tuple[str, ...]:
     return tuple(name for name in CHECKSUMS if name not in found)
 
 
+def _places(root: str | os.PathLike[str] | None, name: str) -> list[Path]:
+    """Where a file may lie, the first choice first."""
+    folders = (folder(root), _fetch.data_root(root))
+    return [place / f"{name}{end}" for place in folders for end in (".gz", "")]
+
+
 def _find(root: str | os.PathLike[str] | None) -> dict[str, Path]:
     """Where each file lies; files that are nowhere have no entry."""
     found: dict[str, Path] = {}
-    for place in (folder(root), _fetch.data_root(root)):
-        for name in CHECKSUMS:
-            for path in (place / f"{name}.gz", place / name):
-                if path.is_file():
-                    found.setdefault(name, path)
+    for name in CHECKSUMS:
+        for path in _places(root, name):
+            if path.is_file():
+                found.setdefault(name, path)
     return found
+
+
+def _expect_no_folders(root: str | os.PathLike[str] | None) -> None:
+    """Raise DataError if a folder has the name of a file that is nowhere."""
+    for name in missing(root):
+        for path in _places(root, name):
+            if path.is_dir():
+                raise DataError(
+                    f"mnist: {path} is a folder, expected a file; move it away, and "
+                    f"put the file {name} there, gzipped or plain"
+                )
 
 
 def _split(
@@ -115,16 +132,18 @@ def _split(
 
 def _missing_message(root: str | os.PathLike[str] | None) -> str:
     names = missing(root)
-    urls = ", ".join(f"{MIRRORS[0]}{name}.gz" for name in names)
+    place = "set MINIGRAD_DATA to" if root is None else "give as root"
+    end = "" if root is None else f" --root {shlex.quote(str(root))}"
     return (
-        f"mnist: {folder(root)} lacks {len(names)} of {len(CHECKSUMS)} files, expected "
-        f"{urls} in it, gzipped or plain; run `{_command(root)}` or pass download=True"
+        f"mnist: {folder(root)} lacks {len(names)} of {len(CHECKSUMS)} files; {place} "
+        f"the folder that holds {NAME}/{names[0]}.gz{_companions(len(names) - 1)}, or "
+        f"run `python -m datasets download {NAME}{end}`, which gets "
+        f"{', '.join(f'{name}.gz' for name in names)} from {MIRRORS[0]}"
     )
 
 
-def _command(root: str | os.PathLike[str] | None) -> str:
-    end = "" if root is None else f" --root {shlex.quote(str(root))}"
-    return f"python -m datasets download {NAME}{end}"
+def _companions(count: int) -> str:
+    return f" and its {count} companion{'s' if count > 1 else ''}" if count else ""
 
 
 def _download_missing(root: str | os.PathLike[str] | None) -> None:

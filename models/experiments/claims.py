@@ -23,12 +23,21 @@ class Quantity:
         metric: its name; dots lead into nested metrics, "gradient_batch.layer1".
         label: how tables call it.
         per: if given, the number is divided by the same metric of this arm.
+        ceiling: name of a metric that the number cannot exceed; where it gets there,
+            it is a lower bound of what it would be without.
     """
 
     arm: str
     metric: str
     label: str
     per: str | None = None
+    ceiling: str | None = None
+
+    def at_ceiling(self, record: Record) -> bool:
+        """Whether the number of this record is a lower bound."""
+        if self.ceiling is None:
+            return False
+        return self.of(record) >= _read(record["arms"][self.arm], self.ceiling)
 
     def of(self, record: Record) -> float:
         """Read the number from one seed's record."""
@@ -119,7 +128,7 @@ class Claim:
         published: the numbers, as the paper prints them.
         source: table, section or equation.
         relation: what must hold over the seeds.
-        presets: where it can be decided; empty for every preset.
+        presets: where it can be decided, smallest first; empty for every preset.
         datasets: likewise.
         form: format of one measured number.
     """
@@ -131,6 +140,11 @@ class Claim:
     presets: tuple[str, ...] = ()
     datasets: tuple[str, ...] = ()
     form: str = ".2f"
+
+    def decided_by(self) -> str:
+        """The options of the least run that decides the claim."""
+        choices = (("--preset", self.presets), ("--dataset", self.datasets))
+        return " ".join(f"{option} {names[0]}" for option, names in choices if names)
 
     def decidable(self, preset: str, dataset: str) -> bool:
         """Whether a run at this scale can decide the claim."""

@@ -4,15 +4,15 @@ import argparse
 import difflib
 import json
 import os
-import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-from datasets import DataError
+from datasets import DataError, console
+from datasets.console import Parser, UsageError, fail
 from minigrad.errors import MinigradError
 from models.experiments import report, text
-from models.experiments.errors import CommandError, UsageError
+from models.experiments.errors import CommandError
 from models.experiments.experiment import Experiment
 from models.experiments.results import read_json
 from models.experiments.run import Options, execute, plan
@@ -21,8 +21,9 @@ from models.experiments.summary import SHOWN, show_results
 BACKENDS = ("numpy", "cupy")
 EPILOG = """\
 Data sets are read from $MINIGRAD_DATA, else ~/.cache/minigrad; digits is bundled.
-Exit status: 0 done; 1 failed; 2 wrong usage; 130 interrupted, run the same command
-again to go on. A finished run is not repeated: delete its folder for that.
+Exit status: 0 done; 1 failed; 2 wrong usage; 130 interrupted by Ctrl-C, 143 by SIGTERM:
+run the same command to go on. A finished run is not repeated; for that, delete its
+folder.
 
 examples:
   python -m models list
@@ -33,55 +34,40 @@ examples:
 """
 
 
-class _Parser(argparse.ArgumentParser):
-    """A parser whose errors are one sentence, raised."""
-
-    def error(self, message: str) -> NoReturn:
-        """Raise UsageError instead of printing the usage."""
-        raise UsageError(f"{message}; see `{self.prog} -h`")
-
-
 def main(argv: Sequence[str] | None, experiments: Sequence[Experiment]) -> int:
     """Run the command and return its exit status; errors are one line on stderr."""
+    return console.run(lambda: _answer(argv, experiments))
+
+
+def _answer(argv: Sequence[str] | None, experiments: Sequence[Experiment]) -> int:
     try:
-        options = _parser().parse_args(argv)
+        options = _parser().parse(argv)
         COMMANDS[options.command](options, experiments)
-        # Here, not at exit, so that a closed pipe is met inside the try.
-        sys.stdout.flush()
+    except UsageError as error:
+        return fail(str(error), 2)
     except CommandError as error:
-        return _fail(str(error), error.status)
+        return fail(str(error), error.status)
     except (MinigradError, DataError) as error:
-        return _fail(str(error), 1)
-    except BrokenPipeError:
-        # The reader has gone, `| head` say; nothing more can be said to it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+        return fail(str(error), 1)
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
-        return _fail(
+        return fail(
             f"{place}{error.strerror or error}; mend that and run the same command to "
             "go on, or choose another folder with --out",
             1,
         )
-    except KeyboardInterrupt:
-        return _fail("interrupted; run the same command to go on", 130)
     return 0
 
 
-def _fail(sentence: str, status: int) -> int:
-    print(sentence, file=sys.stderr)
-    return status
-
-
-def _parser() -> _Parser:
-    parser = _Parser(
+def _parser() -> Parser:
+    parser = Parser(
         prog="python -m models",
         description="Re-run the tables of papers; published beside measured numbers.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(
-        dest="command", metavar="COMMAND", required=True, parser_class=_Parser
+        dest="command", metavar="COMMAND", required=True, parser_class=Parser
     )
     listing = commands.add_parser("list", help="list the experiments")
     listing.add_argument("--json", action="store_true", help="last line: a JSON list")
@@ -94,7 +80,7 @@ def _parser() -> _Parser:
     regenerate.add_argument(
         "--add",
         metavar="FOLDER",
-        type=Path,
+        type=_folder,
         action="append",
         default=[],
         help="first copy the summary of a finished run there; may be repeated",
@@ -113,7 +99,7 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--out",
-        type=Path,
+        type=_folder,
         metavar="FOLDER",
         help="default: results/ID/PRESET-DATASET; for a paper, a folder per ID in it",
     )
@@ -128,6 +114,14 @@ def _count(value: str) -> int:
     if not value.isdecimal() or int(value) < 1:
         raise argparse.ArgumentTypeError(f"{value!r}, expected an integer >= 1")
     return int(value)
+
+
+def _folder(value: str) -> Path:
+    path = Path(value)
+    if not value or path.is_file():
+        what = f"{path} is a file" if value else "''"
+        raise argparse.ArgumentTypeError(f"{what}, expected a folder")
+    return path
 
 
 def _one_of(what: str, value: str, known: Iterable[str]) -> str:
@@ -175,16 +169,21 @@ def _options(
     _one_of(f"preset of {experiment.id}", preset, experiment.presets)
     if options.dataset is not None:
         _one_of(f"data set of {experiment.id}", options.dataset, experiment.datasets)
-    if options.backend is not None:
-        _one_of("backend", options.backend, BACKENDS)
     out = options.out
     return Options(
         preset=preset,
         dataset=options.dataset,
         seeds=options.seeds,
-        backend=options.backend,
+        backend=_backend(options.backend),
         out=out / experiment.id if several and out is not None else out,
     )
+
+
+def _backend(asked: str | None) -> str:
+    if asked is not None:
+        return _one_of("backend", asked, BACKENDS)
+    named = os.environ.get("MINIGRAD_BACKEND") or "numpy"
+    return _one_of("backend in MINIGRAD_BACKEND", named, BACKENDS)
 
 
 def _show(options: argparse.Namespace, experiments: Sequence[Experiment]) -> None:

@@ -14,13 +14,14 @@ class RunError(CommandError):
     """The run cannot be done, or failed: exit status 1."""
 
 
-class UsageError(CommandError):
-    """The command line asks for something that does not exist: exit status 2."""
-
-    status = 2
+class Terminated(KeyboardInterrupt):
+    """SIGTERM: answered like Ctrl-C, but for the exit status."""
 
 
 class InterruptionError(CommandError):
-    """Ctrl-C: exit status 130; the same command goes on."""
+    """Ctrl-C, exit status 130, or SIGTERM, 143; the same command goes on."""
 
-    status = 130
+    def __init__(self, sentence: str, cause: KeyboardInterrupt) -> None:
+        """Word what happened; cause tells one from the other."""
+        super().__init__(sentence)
+        self.status = 143 if isinstance(cause, Terminated) else 130

@@ -29,6 +29,7 @@ class Experiment:
         paper: authors, title, year.
         presets: by name, smallest first; the first is the default.
         datasets: the data sets that it runs on.
+        published_dataset: the one that the paper's numbers are of.
         arms: what is compared; every seed trains each of them.
         claims: what is to be shown.
         prepare: config -> None; raises if data are missing, before anything is trained.
@@ -44,6 +45,7 @@ class Experiment:
     paper: str
     presets: Mapping[str, Preset]
     datasets: tuple[str, ...]
+    published_dataset: str
     arms: tuple[str, ...]
     claims: tuple[Claim, ...]
     prepare: Callable[[Any], None]

@@ -6,6 +6,7 @@ Every training runs on one thread, so its numbers do not depend on how many run 
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -82,14 +83,42 @@ def environment(variables: Mapping[str, str]) -> Generator[None]:
                 os.environ[name] = value
 
 
+SIGNALS = {signal.SIGINT, signal.SIGTERM}
+
+
 @contextmanager
-def interrupts_ignored() -> Generator[None]:
-    """Ignore Ctrl-C here, and for good in the processes started inside the block."""
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+def signals_deferred() -> Generator[None]:
+    """Let Ctrl-C and SIGTERM wait until the end of the block; none is lost.
+
+    Processes started inside the block are born deaf to them, until they call
+    accept_signals; except on Windows, which has no signal masks.
+    """
+    arrived: list[int] = []
+
+    def remember(number: int, _: Any) -> None:
+        arrived.append(number)
+
+    # The mask is for the children, who inherit it but no handlers. It does not keep
+    # signals from this process, whose other threads, of a BLAS say, accept them.
+    handlers = {number: signal.signal(number, remember) for number in SIGNALS}
+    if sys.platform != "win32":
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        if sys.platform != "win32":
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        if arrived:
+            signal.raise_signal(arrived[0])
+
+
+def accept_signals() -> None:
+    """End on SIGTERM, not on Ctrl-C: that reaches all, and the parent answers it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if sys.platform != "win32":
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
 
 def run_jobs(
@@ -109,9 +138,7 @@ def run_jobs(
             min(workers, len(jobs)), context, _start_worker, (stop, events)
         )
         try:
-            # Ctrl-C reaches the whole process group; this process alone answers it.
-            # Workers inherit that from their start on, before any code of ours runs.
-            with interrupts_ignored():
+            with signals_deferred():
                 futures = {pool.submit(_work, job): job for job in jobs}
             for future in _finished(futures, events, report):
                 yield futures[future], future.result()
@@ -148,6 +175,7 @@ _hooks: Hooks
 def _start_worker(stop: Any, events: Any) -> None:
     """Run in each process before its first job."""
     global _hooks
+    accept_signals()
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _hooks = Hooks(events.put, stop.is_set)
 

@@ -2,13 +2,15 @@
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from models.experiments.config import differences
 from models.experiments.errors import RunError
+from models.experiments.lock import held
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:
@@ -40,10 +42,18 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise RunError(f"{path} is damaged ({error}); delete it and run anew") from None
+        raise damaged(path, str(error)) from None
     if not isinstance(content, dict):
-        raise RunError(f"{path} holds no JSON object; delete it and run anew")
+        raise damaged(path, "no JSON object")
     return content
+
+
+def damaged(path: Path, reason: str) -> RunError:
+    """Word that a file is not what a run has written."""
+    return RunError(
+        f"{path} is damaged ({reason}); delete this one file and run the same command, "
+        "which makes it again"
+    )
 
 
 @dataclass(frozen=True)
@@ -80,17 +90,26 @@ class RunFolder:
         """Training state of one network, from which it goes on."""
         return self.path / "checkpoints" / f"{arm}-{seed}.safetensors"
 
+    @contextmanager
+    def locked(self) -> Generator[None]:
+        """Make the folder, and keep other runs out of it during the block.
+
+        Raises RunError if another run is in it, OSError if it cannot be written.
+        """
+        self.checkpoint("", 0).parent.mkdir(parents=True, exist_ok=True)
+        with held(self.path / ".lock"):
+            for folder in (self.path, self.path / "checkpoints"):
+                # What a killed process left half-written.
+                for path in folder.glob(".*.tmp"):
+                    path.unlink(missing_ok=True)
+            yield
+
     def open(self, manifest: Mapping[str, Any]) -> dict[str, Any]:
-        """Make the folder, or go on with one of the same configuration.
+        """File the manifest, or go on with one of the same configuration.
 
         Returns the manifest as it is on disk. Raises RunError if the folder belongs to
         another configuration, OSError if it cannot be written.
         """
-        self.checkpoint("", 0).parent.mkdir(parents=True, exist_ok=True)
-        for folder in (self.path, self.path / "checkpoints"):
-            # What a killed process left half-written.
-            for path in folder.glob(".*.tmp"):
-                path.unlink(missing_ok=True)
         if self.manifest.exists():
             known = read_json(self.manifest)
             self._expect_same(known, manifest)
@@ -112,10 +131,19 @@ class RunFolder:
             "--out, or delete it"
         )
 
-    def records(self, seeds: int) -> dict[int, dict[str, Any]]:
-        """Read the results of those seeds that are finished."""
-        return {
-            seed: read_json(self.seed(seed))
-            for seed in range(seeds)
-            if self.seed(seed).exists()
-        }
+    def records(self, seeds: int, config_hash: str) -> dict[int, dict[str, Any]]:
+        """Read the results of those seeds that are finished.
+
+        Raises RunError if a file is damaged or is not of that seed and configuration.
+        """
+        found: dict[int, dict[str, Any]] = {}
+        for seed in range(seeds):
+            path = self.seed(seed)
+            if path.exists():
+                found[seed] = record = read_json(path)
+                if (record.get("seed"), record.get("config_hash")) != (
+                    seed,
+                    config_hash,
+                ):
+                    raise damaged(path, f"not of seed {seed}, {config_hash}")
+        return found

@@ -1,7 +1,6 @@
 """Running an experiment: train what is missing, then show and file what came out."""
 
 import importlib.util
-import os
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -27,9 +26,9 @@ class Options:
     """What the command line asks for; None stands for the default."""
 
     preset: str
+    backend: str
     dataset: str | None = None
     seeds: int | None = None
-    backend: str | None = None
     jobs: int | None = None
     out: Path | None = None
 
@@ -68,7 +67,7 @@ def plan(experiment: Experiment, options: Options) -> Run:
     """Fill in the defaults."""
     preset: Preset = experiment.presets[options.preset]
     config = with_dataset(preset.config, options.dataset)
-    backend = options.backend or os.environ.get("MINIGRAD_BACKEND") or "numpy"
+    backend = options.backend
     name = f"{options.preset}-{config.dataset}"
     if backend != "numpy":
         name += f"-{backend}"
@@ -89,28 +88,44 @@ def execute(run: Run, workers: int) -> dict[str, Any]:
     finished by then is on disk, and the same command goes on from there.
     """
     _expect_packages()
-    complete = _is_complete(run)
-    if not complete:
-        with use_backend(run.backend):
-            run.experiment.prepare(run.config)
-    circumstances = run.folder.open(
-        manifest.describe(
-            run.experiment.id, run.preset, run.config, run.config_hash, run.backend
-        )
-    )
-    print(_headline(run, workers), flush=True)
-    if complete:
+    if _is_complete(run):
+        _open(run)
+        _records(run)  # Read for damage only: the summary holds their numbers.
+        print(_headline(run, workers))
         print(f"already done; delete {run.folder.path} to run anew")
         summary = read_json(run.folder.summary)
     else:
-        records = _train(run, workers)
-        circumstances |= {"seeds": len(records), "finished_time": manifest.now()}
-        summary = _file(run, records, circumstances)
+        summary = _complete(run, workers)
     show_results(run.experiment, summary)
     print(f"\n{run.folder.flow.read_text(encoding='utf-8')}")
     print(f"figure    {run.folder.figure}")
     print(f"manifest  {run.folder.manifest}")
     return summary
+
+
+def _complete(run: Run, workers: int) -> dict[str, Any]:
+    """Train what is missing, file all and return the summary."""
+    with use_backend(run.backend):
+        run.experiment.prepare(run.config)
+    with run.folder.locked():
+        circumstances = _open(run)
+        print(_headline(run, workers), flush=True)
+        records = _train(run, workers)
+        circumstances |= {"seeds": len(records), "finished_time": manifest.now()}
+        return _file(run, records, circumstances)
+
+
+def _open(run: Run) -> dict[str, Any]:
+    """Return the manifest, which a new folder is given."""
+    return run.folder.open(
+        manifest.describe(
+            run.experiment.id, run.preset, run.config, run.config_hash, run.backend
+        )
+    )
+
+
+def _records(run: Run) -> dict[int, dict[str, Any]]:
+    return run.folder.records(run.seeds, run.config_hash)
 
 
 def _is_complete(run: Run) -> bool:
@@ -144,7 +159,7 @@ def _headline(run: Run, workers: int) -> str:
 
 def _train(run: Run, workers: int) -> list[dict[str, Any]]:
     """Train what is missing, file each seed as it is complete; return all records."""
-    records = run.folder.records(run.seeds)
+    records = _records(run)
     missing = [seed for seed in range(run.seeds) if seed not in records]
     if missing:
         _train_seeds(run, missing, workers, records)
@@ -170,9 +185,10 @@ def _train_seeds(
                 if len(arms) == len(run.experiment.arms):
                     records[job.seed] = _record(run, job.seed, arms)
                     write_json(run.folder.seed(job.seed), records[job.seed])
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as cause:
         finished = {(arm, seed) for seed, arm in found}
-        raise InterruptionError(_how_to_go_on(jobs, finished, progress)) from None
+        sentence = _how_to_go_on(jobs, finished, progress)
+        raise InterruptionError(sentence, cause) from None
     finally:
         progress.close()
 

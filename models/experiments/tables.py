@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from models.experiments.verdicts import Decision
+from models.experiments.verdicts import Decision, Verdict
 
 
 @dataclass(frozen=True)
@@ -62,4 +62,6 @@ def claims_text(decisions: Sequence[Decision]) -> str:
         ]
         if decision.test:
             lines.append(f"      test       {decision.test}")
+        if decision.verdict is Verdict.NOT_RUN:
+            lines.append(f"      decided by {claim.decided_by()}")
     return "\n".join(lines)

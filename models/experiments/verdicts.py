@@ -85,6 +85,11 @@ def p_below(values: Sequence[float], bound: float) -> float:
     return p_above([-value for value in values], -bound)
 
 
+def _p(value: float) -> str:
+    """Word a p-value; smaller ones are not worth telling apart."""
+    return "p < 0.001" if value < 0.001 else f"p = {value:.2g}"
+
+
 def _ordered(relation: Ordered, records: Sequence[Record]) -> tuple[Verdict, str]:
     count = len(relation.pairs)
     p_for: list[float] = []
@@ -95,13 +100,13 @@ def _ordered(relation: Ordered, records: Sequence[Record]) -> tuple[Verdict, str
         p_against.append(p_below(excess, relation.effect(index)))
     test = f"one-sided paired t-test over {len(records)} seeds, "
     if max(p_for) < LEVEL:
-        return Verdict.REPRODUCED, test + f"p = {max(p_for):.2g}"
+        return Verdict.REPRODUCED, test + _p(max(p_for))
     if min(p_against) < LEVEL / count:
         return Verdict.NOT_REPRODUCED, (
-            test + f"p = {max(p_for):.2g}; effect below the published one, "
-            f"p = {min(p_against):.2g}"
+            test + f"{_p(max(p_for))}; effect below the published one, "
+            f"{_p(min(p_against))}"
         )
-    return Verdict.INCONCLUSIVE, test + f"p = {max(p_for):.2g}"
+    return Verdict.INCONCLUSIVE, test + _p(max(p_for))
 
 
 def _near(relation: Near, records: Sequence[Record]) -> tuple[Verdict, str]:
@@ -111,12 +116,12 @@ def _near(relation: Near, records: Sequence[Record]) -> tuple[Verdict, str]:
     p_outside = min(p_below(excess, low), p_above(excess, high))
     test = (
         f"equivalence t-test over {len(records)} seeds, tolerance "
-        f"{relation.tolerance:g}, p = {p_inside:.2g}"
+        f"{relation.tolerance:g}, {_p(p_inside)}"
     )
     if p_inside < LEVEL:
         return Verdict.REPRODUCED, test
     if p_outside < LEVEL / 2:
-        return Verdict.NOT_REPRODUCED, test + f"; outside, p = {p_outside:.2g}"
+        return Verdict.NOT_REPRODUCED, test + f"; outside, {_p(p_outside)}"
     return Verdict.INCONCLUSIVE, test
 
 
@@ -150,4 +155,5 @@ def _summary(quantity: Quantity, records: Sequence[Record], form: str) -> str:
     values = [quantity.of(record) for record in records]
     if not all(math.isfinite(value) for value in values):
         return "undefined"
-    return mean_std(values, form)
+    bound = any(quantity.at_ceiling(record) for record in records)
+    return mean_std(values, form) + (" or more" if bound else "")

@@ -39,6 +39,10 @@ ARMS = ("base", "dropout", "gaaf")
 LABELS: Mapping[str, str] = {"base": "base", "dropout": "+dropout", "gaaf": "+GAAF"}
 LAYERS = ("layer1", "layer2", "layer3")
 CLASSES = 10
+LEGEND = """\
+share: part of the total; terms sum to 1. cancel: part of the terms' norms that is lost
+as they add up. dead %: elements that are exactly 0. Net: what a layer hands its
+activation, x W + b."""
 
 
 @dataclass(frozen=True)
@@ -207,7 +211,9 @@ def explain(config: GaafConfig, checkpoints: Mapping[str, Path]) -> Explanation:
     listed = ", ".join(f"{100 * share:.0f} %" for share in shares)
     nets = [flow.into(f"layer{number}/linear#1").table() for number in (1, 2, 3)]
     return Explanation(
-        "\n\n".join(["Gradient flow of the trained GAAF network", str(flow), *nets]),
+        "\n\n".join(
+            ["Gradient flow of the trained GAAF network", str(flow), *nets, LEGEND]
+        ),
         f"The acceleration term, s(x), supplies {listed} of the gradient that reaches "
         "the nets of layer1, layer2, layer3; the rest is tanh's own derivative.",
     )

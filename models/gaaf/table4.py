@@ -41,16 +41,12 @@ PRESETS = {
 }
 
 
-def _quantity(arm: str, metric: str) -> Quantity:
-    return Quantity(arm, metric, LABELS[arm])
-
-
 def _accuracy(arm: str) -> Quantity:
-    return _quantity(arm, "test_accuracy")
+    return Quantity(arm, "test_accuracy", LABELS[arm])
 
 
 def _epochs(arm: str) -> Quantity:
-    return _quantity(arm, "best_epoch")
+    return Quantity(arm, "best_epoch", LABELS[arm], ceiling="epochs_run")
 
 
 CLAIMS = (
@@ -86,6 +82,8 @@ CLAIMS = (
         presets=("full",),
         datasets=("mnist",),
     ),
+    # Small caps the epochs: that can hide how much longer dropout takes, not invent it,
+    # because GAAF is done long before. Tiny caps all arms alike.
     Claim(
         "GAAF needs fewer epochs than dropout",
         "114 (24.8) < 169 (9.7) epochs",
@@ -93,6 +91,8 @@ CLAIMS = (
         Ordered(
             ((_epochs("gaaf"), _epochs("dropout")),), (169 / 114,), logarithmic=True
         ),
+        presets=("small", "full"),
+        datasets=("mnist",),
         form=".1f",
     ),
     Claim(
@@ -211,6 +211,7 @@ TABLE4 = Experiment(
     paper=PAPER,
     presets=PRESETS,
     datasets=("digits", "mnist"),
+    published_dataset="mnist",
     arms=ARMS,
     claims=CLAIMS,
     prepare=prepare,

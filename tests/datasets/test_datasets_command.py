@@ -1,4 +1,6 @@
+import os
 import runpy
+import subprocess
 import sys
 import types
 from collections.abc import Callable
@@ -65,6 +67,7 @@ def test_download_of_a_bundled_set_needs_no_network(
     ("argv", "message"),
     [
         (["check", "mnits"], "did you mean 'mnist'?"),
+        (["check", "--foo", "mnist"], "--foo; see `python -m datasets check -h`"),
         (["check"], "the following arguments are required: NAME"),
         (["remove", "mnist"], "invalid choice: 'remove'"),
     ],
@@ -72,10 +75,39 @@ def test_download_of_a_bundled_set_needs_no_network(
 def test_wrong_usage_ends_in_status_2(
     capsys: pytest.CaptureFixture[str], argv: list[str], message: str
 ) -> None:
-    with pytest.raises(SystemExit) as caught:
-        main(argv)
-    assert caught.value.code == 2
-    assert message in capsys.readouterr().err
+    assert main(argv) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert message in line
+
+
+def test_ctrl_c_ends_in_status_130(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*args: object, **options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("datasets._registry.load", interrupted)
+    assert main(["check", "digits"]) == 130
+    assert capsys.readouterr().err == "interrupted\n"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+@pytest.mark.parametrize("argv", [[], ["-h"]])
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_full_output_is_one_sentence(argv: list[str], unbuffered: str) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "datasets", *argv],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=Path(__file__).parents[2],
+            env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+        )
+    assert done.returncode == 1
+    assert done.stderr == (
+        "standard output cannot be written (No space left on device)\n"
+    )
 
 
 def test_help_shows_the_commands_and_the_folders(

@@ -55,6 +55,15 @@ def test_tilde_in_the_environment_is_the_home_folder(
     assert data_root() == Path("/home/ada/data")
 
 
+def test_a_file_in_place_of_the_root_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("MINIGRAD_DATA", str(tmp_path / "file"))
+    with pytest.raises(DataError, match=r"MINIGRAD_DATA is \S+/file, a file, expected"):
+        data_root()
+
+
 def test_next_mirror_is_asked_when_one_fails(
     tmp_path: Path, served: dict[str, bytes]
 ) -> None:

@@ -79,8 +79,9 @@ def test_damaged_file_is_named_with_its_damage(
     tmp_path: Path, content: bytes, message: str
 ) -> None:
     (tmp_path / "a").write_bytes(content)
-    with pytest.raises(DataError, match=rf"^idx: {tmp_path}/{message}"):
+    with pytest.raises(DataError, match=rf"^idx: {tmp_path}/{message}") as caught:
         read_idx(tmp_path / "a", 3)
+    assert str(caught.value).endswith("; delete it and get it again")
 
 
 def test_folder_in_place_of_a_file_is_an_error(tmp_path: Path) -> None:

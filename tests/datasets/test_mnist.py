@@ -83,23 +83,47 @@ def test_other_checksums_can_be_asked_for(
     assert len(mnist.load(tmp_path, checksums=checksums).test) == 10
 
 
-def test_one_sentence_names_the_folder_urls_and_command(tmp_path: Path) -> None:
+NAMES = (
+    "train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz, "
+    "t10k-images-idx3-ubyte.gz, t10k-labels-idx1-ubyte.gz"
+)
+
+
+@pytest.mark.parametrize("explicit", [True, False])
+def test_one_sentence_names_folder_remedy_files_and_url(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, explicit: bool
+) -> None:
+    monkeypatch.setenv("MINIGRAD_DATA", str(tmp_path))
     with pytest.raises(DataError) as caught:
-        load("mnist", tmp_path)
-    base = "https://ossci-datasets.s3.amazonaws.com/mnist"
+        load("mnist", tmp_path if explicit else None)
+    place = "give as root" if explicit else "set MINIGRAD_DATA to"
+    end = f" --root {tmp_path}" if explicit else ""
     assert str(caught.value) == (
-        f"mnist: {tmp_path}/mnist lacks 4 of 4 files, expected "
-        f"{base}/train-images-idx3-ubyte.gz, {base}/train-labels-idx1-ubyte.gz, "
-        f"{base}/t10k-images-idx3-ubyte.gz, {base}/t10k-labels-idx1-ubyte.gz "
-        "in it, gzipped or plain; run `python -m datasets download mnist "
-        f"--root {tmp_path}` or pass download=True"
+        f"mnist: {tmp_path}/mnist lacks 4 of 4 files; {place} the folder that holds "
+        "mnist/train-images-idx3-ubyte.gz and its 3 companions, or run "
+        f"`python -m datasets download mnist{end}`, which gets {NAMES} "
+        "from https://ossci-datasets.s3.amazonaws.com/mnist/"
     )
+
+
+def test_a_folder_in_place_of_a_file_is_named(
+    tmp_path: Path, write_mnist: WriteMnist
+) -> None:
+    write_mnist(tmp_path)
+    path = tmp_path / "t10k-labels-idx1-ubyte.gz"
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(DataError, match=r"t10k\S+\.gz is a folder, expected a file"):
+        mnist.load(tmp_path)
 
 
 def test_only_missing_files_are_named(tmp_path: Path, write_mnist: WriteMnist) -> None:
     write_mnist(tmp_path)
     (tmp_path / "t10k-labels-idx1-ubyte.gz").unlink()
-    expected = r"lacks 1 of 4 files, expected https://\S+/t10k-labels-idx1-ubyte\.gz in"
+    expected = (
+        r"lacks 1 of 4 files; .* holds mnist/t10k-labels-idx1-ubyte\.gz, or run "
+        r".*, which gets t10k-labels-idx1-ubyte\.gz from https://"
+    )
     with pytest.raises(DataError, match=expected):
         mnist.load(tmp_path)
 

@@ -1,3 +1,4 @@
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,17 +12,21 @@ VOLATILE = ("time", "second", "date", "commit")
 
 @pytest.fixture(scope="session")
 def start():
-    """Start `python -m models ARGS` from the repository root."""
+    """Start `python -m models ARGS` from the repository root, ready for Ctrl-C."""
 
     def start(*args, **options):
-        return subprocess.Popen(
-            [sys.executable, "-m", "models", *map(str, args)],
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            **options,
-        )
+        # In the background, say, this process ignores SIGINT; so would its children.
+        # What it handles itself is reset in them.
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            return subprocess.Popen(
+                [sys.executable, "-m", "models", *map(str, args)],
+                cwd=ROOT,
+                text=True,
+                **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options,
+            )
+        finally:
+            signal.signal(signal.SIGINT, before)
 
     return start
 

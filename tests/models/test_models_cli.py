@@ -37,6 +37,9 @@ def fails(capsys, *argv, experiments=EXPERIMENTS):
         ),
         (["run", "gaaf", "--seeds", "0"], "--seeds: '0', expected an integer >= 1"),
         (["run", "gaaf", "--jobs", "two"], "--jobs: 'two', expected an integer >= 1"),
+        (["run", "gaaf", "--out", ""], "--out: '', expected a folder"),
+        (["run", "gaaf", "--out", __file__], "cli.py is a file, expected a folder"),
+        (["run", "gaaf", "--jsn"], "arguments: --jsn; see `python -m models run -h`"),
         (["run"], "required: ID"),
         (["list", "--verbose"], "unrecognized arguments: --verbose"),
         ([], "required: COMMAND"),
@@ -46,6 +49,23 @@ def test_wrong_usage_is_one_sentence_and_status_2(capsys, argv, words):
     status, line = fails(capsys, *argv)
     assert status == 2
     assert re.search(words, line), line
+
+
+def test_an_unknown_backend_of_the_environment_is_wrong_usage(capsys, monkeypatch):
+    monkeypatch.setenv("MINIGRAD_BACKEND", "cuda")
+    status, line = fails(capsys, "run", "gaaf.table4")
+    assert status == 2
+    assert "unknown backend in MINIGRAD_BACKEND 'cuda', expected one of" in line
+
+
+def test_no_standard_output_is_one_sentence(capsys, monkeypatch):
+    monkeypatch.setattr(sys, "stdout", None)
+    status = main(["list"], EXPERIMENTS)
+    monkeypatch.undo()
+    assert status == 1
+    assert capsys.readouterr().err == (
+        "standard output cannot be written (it is closed)\n"
+    )
 
 
 def test_list_ends_in_json(capsys):
@@ -121,4 +141,4 @@ def test_a_diverging_training_is_named_and_files_no_seed(capsys, tmp_path):
     assert "gaaf.table4: the training loss of base, seed 0, became" in line
     assert "in epoch 1; try a smaller learning_rate than 1e+38" in line
     assert not list(tmp_path.glob("*seed*"))
-    assert not list(tmp_path.rglob(".*"))
+    assert not list(tmp_path.rglob(".*.tmp"))

@@ -1,4 +1,5 @@
 import errno
+import os
 
 import pytest
 
@@ -31,12 +32,12 @@ def test_an_error_leaves_the_old_file_and_no_rest(tmp_path):
 def test_a_damaged_file_is_named(tmp_path, text):
     path = tmp_path / "a.json"
     path.write_text(text)
-    with pytest.raises(RunError, match=r"a\.json .*; delete it and run anew"):
+    with pytest.raises(RunError, match=r"a\.json is damaged .*; delete this one file"):
         read_json(path)
 
 
 def test_a_folder_goes_on_only_with_its_own_configuration(tmp_path):
-    folder = RunFolder(tmp_path / "run")
+    folder = RunFolder(tmp_path)
     assert folder.open(MANIFEST) == MANIFEST
     assert folder.open({**MANIFEST, "started_time": "later"}) == MANIFEST
     other = {**MANIFEST, "config": {"epochs": 4}, "config_hash": "bb"}
@@ -46,17 +47,23 @@ def test_a_folder_goes_on_only_with_its_own_configuration(tmp_path):
         folder.open(other)
 
 
-def test_opening_clears_what_a_killed_process_left(tmp_path):
+def test_only_the_run_that_has_the_folder_clears_what_a_killed_one_left(tmp_path):
     folder = RunFolder(tmp_path)
-    folder.open(MANIFEST)
     rest = tmp_path / "checkpoints" / ".base-0.safetensors.123.tmp"
-    rest.touch()
-    folder.open(MANIFEST)
-    assert not rest.exists()
+    with folder.locked():
+        rest.touch()
+        with pytest.raises(RunError, match=f"process {os.getpid()}"), folder.locked():
+            pass
+        assert rest.exists()
+    with folder.locked():
+        assert not rest.exists()
 
 
 def test_only_finished_seeds_are_read(tmp_path):
     folder = RunFolder(tmp_path)
-    write_json(folder.seed(1), {"seed": 1})
-    assert folder.records(3) == {1: {"seed": 1}}
-    assert folder.records(1) == {}
+    record = {"seed": 1, "config_hash": "aa"}
+    write_json(folder.seed(1), record)
+    assert folder.records(3, "aa") == {1: record}
+    assert folder.records(1, "aa") == {}
+    with pytest.raises(RunError, match=r"seed-1\.json is damaged \(not of seed 1, bb"):
+        folder.records(3, "bb")

@@ -1,4 +1,5 @@
 import json
+import shutil
 import signal
 import time
 
@@ -12,6 +13,7 @@ def test_a_run_ends_in_the_promised_parts(tiny_run):
         "over n = 3",
         "Claims",
         "not run at this scale: GAAF is more accurate than the base",
+        "decided by --preset small --dataset mnist",
         "gradient flow:",
         "acceleration",
         f"figure    {tiny_run.folder / 'figure.png'}",
@@ -69,10 +71,30 @@ def test_networks_learn(tiny_run):
 def test_a_finished_run_is_shown_again(start, tiny_run):
     before = {path: path.stat().st_mtime_ns for path in tiny_run.folder.iterdir()}
     out, err = start("run", "gaaf.table4", "--out", tiny_run.folder).communicate()
+    assert "published numbers are of mnist, measured ones of digits" in out
     assert f"already done; delete {tiny_run.folder} to run anew" in out
     assert "98.23 (0.075)" in out
     assert not err
     assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+def test_a_damaged_seed_of_a_finished_run_is_reported(
+    start, tiny_run, tmp_path, stable
+):
+    folder = tmp_path / "run"
+    shutil.copytree(tiny_run.folder, folder)
+    damaged = folder / "seed-1.json"
+    whole = read_json(damaged)
+    damaged.write_bytes(damaged.read_bytes()[:100])
+    process = start("run", "gaaf.table4", "--out", folder)
+    _, err = process.communicate()
+    assert err.startswith(f"{damaged} is damaged (")
+    assert "; delete this one file and run the same command, which makes it" in err
+    assert process.returncode == 1
+    damaged.unlink()
+    _, err = start("run", "gaaf.table4", "--out", folder).communicate()
+    assert "seed 1: epoch 40 of 40 (from its checkpoint)" in err
+    assert stable(read_json(damaged)) == stable(whole)
 
 
 def test_a_killed_and_interrupted_run_goes_on_to_the_same_bits(

@@ -63,6 +63,21 @@ def test_other_scales_are_not_run(preset, dataset):
     assert verdict(claim, [1.0] * 3, [2.0] * 3, "full", "mnist") == Verdict.REPRODUCED
 
 
+def test_numbers_at_their_ceiling_are_lower_bounds():
+    capped = Quantity("b", "score", "B", ceiling="most")
+    claim = Claim("A < B", "", "", Ordered(((A, capped),), (1.0,)))
+    found = records([1.0, 1.0], [3.0, 5.0])
+    for record in found:
+        record["arms"]["b"]["most"] = 5.0
+    decision = decide(claim, found, "tiny", "digits")
+    assert decision.measured == "A 1.00 (0.00), B 4.00 (1.41) or more, n = 2"
+
+
+def test_tiny_p_values_are_not_worded_as_zero():
+    decision = decide(RISES, records([1.0, 1.0], [2.0, 2.0]), "tiny", "digits")
+    assert decision.test.endswith("p < 0.001")
+
+
 def test_every_pair_must_hold():
     relation = Ordered(((A, B), (B, 10.0)), (1.0, 1.0))
     claim = Claim("A < B < 10", "", "", relation)
