@@ -13,7 +13,7 @@ import threading
 from contextvars import ContextVar
 
 import numpy
-from numpy.random import Generator, Philox
+from numpy.random import MT19937, Generator, Philox
 
 from minigrad.errors import ArgumentError
 
@@ -66,7 +66,8 @@ class Streams:
 
     def load_state_dict(self, state: dict[str, object]) -> None:
         """Continue from what state_dict returned."""
-        seed, steps = state["seed"], state["steps"]
+        known = state if isinstance(state, dict) else {}
+        seed, steps = known.get("seed"), known.get("steps")
         if not isinstance(seed, int) or not isinstance(steps, dict):
             raise ArgumentError(
                 "random: state has no integer seed and dict of steps, "
@@ -115,6 +116,11 @@ def keep_mask(
     if not 0 <= drop_prob <= 1:
         raise ArgumentError(
             f"dropout: drop_prob {drop_prob}, expected 0 <= drop_prob <= 1"
+        )
+    if isinstance(generator.bit_generator, MT19937):
+        raise ArgumentError(
+            "dropout: the generator is an MT19937, whose words have 32 bits, expected "
+            "64; use numpy.random.default_rng(seed) or minigrad.random.generator"
         )
     threshold = round(drop_prob * 65536)
     size = int(numpy.prod(shape))

@@ -11,6 +11,7 @@ import json
 import os
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -81,13 +82,19 @@ def save(
     {'weight': array([1., 2.], dtype=float32)}
     """
     codec = _codec("safetensors.numpy")
+    file = _path("save", path)
+    given: object = tensors
+    if not isinstance(given, Mapping):
+        found = f"a {type(given).__name__}"
+        rule = "a mapping of names to tensors"
+        raise ArgumentError(got("save", "got", found, rule, "pass model.state_dict()"))
     arrays = {str(name): _saved(name, value) for name, value in tensors.items()}
     notes: dict[str, Any] = dict(metadata or {})
     for key, text in notes.items():
         if not isinstance(text, str):
             found = f"{type(text).__name__} {key!r}"
             raise ArgumentError(got("save", "metadata has the", found, "strings"))
-    _write(Path(os.path.realpath(path)), codec.save(arrays, notes))
+    _write(Path(os.path.realpath(file)), codec.save(arrays, notes))
 
 
 def load(path: PathLike) -> dict[str, numpy.ndarray]:
@@ -97,7 +104,7 @@ def load(path: PathLike) -> dict[str, numpy.ndarray]:
     """
     codec = _codec("safetensors")
     try:
-        entries = codec.deserialize(Path(path).read_bytes())
+        entries = codec.deserialize(_path("load", path).read_bytes())
     except (OSError, codec.SafetensorError) as error:
         raise FileFormatError(_unreadable("load", path, error)) from error
     return {name: _loaded(path, name, entry) for name, entry in entries}
@@ -107,7 +114,7 @@ def load_metadata(path: PathLike) -> dict[str, str]:
     """Return the metadata of a safetensors file; raises as load does."""
     codec = _codec("safetensors")
     try:
-        with codec.safe_open(os.fspath(path), framework="np") as file:
+        with codec.safe_open(_path("load", path), framework="np") as file:
             return dict(file.metadata() or {})
     except (OSError, codec.SafetensorError) as error:
         raise FileFormatError(_unreadable("load", path, error)) from error
@@ -207,9 +214,11 @@ def _load_all(parts: list[tuple[Stateful, Any]]) -> None:
         before = part.state_dict()
         try:
             part.load_state_dict(state)
-        except MinigradError:
-            for changed, old in done:
-                changed.load_state_dict(old)
+        except Exception:
+            for changed, old in [*done, (part, before)]:
+                # What refuses to be written now refused before, and has not changed.
+                with suppress(MinigradError):
+                    changed.load_state_dict(old)
             raise
         done.append((part, before))
 
@@ -228,6 +237,12 @@ def _facts(path: PathLike) -> dict[str, Any]:
             "read plain weights with load()"
         )
     return facts
+
+
+def _path(who: str, given: object) -> Path:
+    if not isinstance(given, str | os.PathLike):
+        raise ArgumentError(got(who, "path", repr(given), "a string or a Path"))
+    return Path(given)
 
 
 def _codec(name: str) -> Module:

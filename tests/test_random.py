@@ -79,6 +79,17 @@ def test_mask_at_the_ends(drop_prob, kept):
     assert keep_prob == float(kept)
 
 
+def test_generator_of_half_words_is_refused():
+    with pytest.raises(ArgumentError, match="MT19937, whose words have 32 bits"):
+        keep_mask(np.random.Generator(np.random.MT19937(0)), (8,), 0.5)
+
+
+@pytest.mark.parametrize("state", [{}, None, {"seed": 1, "steps": 3}])
+def test_state_of_something_else_is_refused(state):
+    with pytest.raises(ArgumentError, match=r"Streams\.state_dict"):
+        Streams().load_state_dict(state)
+
+
 def test_drop_prob_out_of_range():
     with pytest.raises(ArgumentError, match=r"drop_prob 1\.5"):
         keep_mask(generator(0, "m"), (3,), 1.5)

@@ -324,6 +324,39 @@ def test_parts_that_loaded_are_given_back_when_another_refuses(path):
     numpy.testing.assert_equal(other["model"].state_dict(), before)
 
 
+def test_any_error_gives_all_parts_back_also_the_one_that_failed(path):
+    class Half(optim.SGD):
+        def load_state_dict(self, state_dict):
+            self.param_groups[0]["lr"] = state_dict["param_groups"][0]["lr"]
+            if state_dict["param_groups"][0]["lr"] == 0.25:
+                raise KeyError("a part of the state")
+
+    run = make_run()
+    run["optimizer"] = optim.SGD(run["model"].parameters(), lr=0.25)
+    ser.save_training_state(path, **run)
+    other = make_run(seed=1)
+    other["optimizer"] = Half(other["model"].parameters(), lr=0.5)
+    before = snapshot(other)
+    with pytest.raises(KeyError, match="a part of the state"):
+        ser.load_training_state(path, **other)
+    numpy.testing.assert_equal(snapshot(other), before)
+
+
+def test_what_is_no_path_gets_a_sentence():
+    with pytest.raises(ArgumentError, match="load: path None, expected a string or a"):
+        ser.load(None)
+    with pytest.raises(ArgumentError, match="load: path 3, expected a string or a Pat"):
+        ser.load_metadata(3)
+    with pytest.raises(ArgumentError, match="save: path None, expected a string or a"):
+        ser.save(None, {})
+
+
+def test_only_a_mapping_can_be_saved(path):
+    with pytest.raises(ArgumentError, match="save: got a NoneType, expected a mapping"):
+        ser.save(path, None)
+    assert files(path) == []
+
+
 def test_scheduler_must_be_on_both_sides_or_none(path):
     run = make_run()
     ser.save_training_state(path, **run)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Self, overload
 
-from minigrad.errors import ArgumentError
+import numpy
+
+from minigrad.errors import ArgumentError, BadIndexError, got
 from minigrad.nn.module import Module
 
 
@@ -33,13 +35,15 @@ class _Row(Module):
     def _values(self) -> list[Module]:
         return [part for part in vars(self).values() if isinstance(part, Module)]
 
-    def _name(self, index: int) -> str:
+    def _name(self, index: object) -> str:
+        who = type(self).__name__
+        if not isinstance(index, int | numpy.integer):
+            rule = "an integer or a slice"
+            raise ArgumentError(got(who, "index", repr(index), rule))
         names = [name for name, _ in self._children()]
         if not -len(names) <= index < len(names):
-            raise IndexError(
-                f"{type(self).__name__}: index {index}, expected one of "
-                f"{len(names)} modules"
-            )
+            rule = f"one of {len(names)} modules"
+            raise BadIndexError(got(who, "index", index, rule))
         return names[index]
 
     def append(self, module: Module) -> Self:

@@ -8,6 +8,7 @@ name of its own makes a layer's masks independent of the model's other layers.
 
 from __future__ import annotations
 
+import numpy
 from numpy.random import Generator
 
 from minigrad import functional as F
@@ -21,23 +22,36 @@ class _Dropout(Module):
     """What the dropout layers share: a probability and a stream of masks."""
 
     def __init__(
-        self, p: float = 0.5, *, rng: Streams | None = None, name: str = "dropout"
+        self,
+        p: float = 0.5,
+        *,
+        rng: Streams | Generator | None = None,
+        name: str = "dropout",
     ) -> None:
         """Set up the layer.
 
         Args:
             p: probability of dropping, in [0, 1]; ArgumentError otherwise.
-            rng: the streams to draw from; default: the default streams.
+            rng: the streams to draw from; default: the default streams. A Generator
+                is drawn from as it is, and no training state remembers where it stood.
             name: of the stream.
         """
-        if not 0 <= p <= 1:
-            raise ArgumentError(got(type(self).__name__, "p", p, "0 <= p <= 1"))
+        who = type(self).__name__
+        chance: object = p
+        source: object = rng
+        if not isinstance(chance, int | float | numpy.number) or not 0 <= p <= 1:
+            raise ArgumentError(got(who, "p", repr(p), "0 <= p <= 1"))
+        if not isinstance(source, Streams | Generator | None):
+            rule = "Streams, a NumPy Generator or None"
+            raise ArgumentError(got(who, "rng", repr(rng), rule, "pass Streams(seed)"))
         self.p, self.rng, self.name = p, rng, name
 
     def _active(self) -> bool:
         return self.training and self.p > 0
 
     def _next(self) -> Generator:
+        if isinstance(self.rng, Generator):
+            return self.rng
         streams = default_streams() if self.rng is None else self.rng
         return streams.next(self.name)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy
+
 from minigrad import functional as F
 from minigrad.kernels.gaaf import Curve
 from minigrad.nn.module import Module
@@ -41,6 +43,8 @@ class GAAF(Module):
     ) -> None:
         self.activation, self.shape = activation, shape
         self.k, self.mode = k, mode
+        # A wrong name or k is refused here, not in the middle of a training.
+        F.gaaf(Tensor(numpy.zeros(0, "float32")), activation, shape, k, mode)
 
     def forward(self, x: Tensor) -> Tensor:
         """Activate x, element by element."""

@@ -39,14 +39,27 @@ _GAINS = {
 }
 
 
+def _expect_tensor(tensor: object, who: str) -> None:
+    if not isinstance(tensor, Tensor):
+        rule = "a tensor to fill"
+        raise ArgumentError(got(who, "got", f"a {type(tensor).__name__}", rule))
+
+
 def _fill(tensor: _T, values: Any, who: str) -> _T:
+    _expect_tensor(tensor, who)
     expect_writeable(tensor.data, who)
     host = numpy.asarray(values, tensor.dtype)
     tensor.data[...] = to_backend(host, tensor.backend)
     return tensor
 
 
-def _draws(rng: Generator | None) -> Generator:
+def _draws(tensor: Tensor, rng: Generator | None, who: str) -> Generator:
+    """Return what the numbers of tensor are drawn from."""
+    _expect_tensor(tensor, who)
+    given: object = rng
+    if not isinstance(given, Generator | None):
+        rule = "a NumPy Generator or None"
+        raise ArgumentError(got(who, "rng", repr(rng), rule))
     return default_streams().next("init") if rng is None else rng
 
 
@@ -72,8 +85,12 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
 
 def _fans(tensor: Tensor, who: str) -> tuple[int, int]:
     """Return (fan_in, fan_out) of a weight (out, in, *kernel)."""
+    _expect_tensor(tensor, who)
     if tensor.ndim < 2:
         rule = "at least two axes, (out, in, ...)"
+        raise ShapeError(got(who, "tensor has shape", tensor.shape, rule))
+    if tensor.size == 0:
+        rule = "at least one element"
         raise ShapeError(got(who, "tensor has shape", tensor.shape, rule))
     receptive = math.prod(tensor.shape[2:])
     return tensor.shape[1] * receptive, tensor.shape[0] * receptive
@@ -83,14 +100,16 @@ def uniform_(
     tensor: _T, a: float = 0.0, b: float = 1.0, *, rng: Generator | None = None
 ) -> _T:
     """Fill with numbers uniform in [a, b)."""
-    return _fill(tensor, _draws(rng).uniform(a, b, tensor.shape), "uniform_")
+    draws = _draws(tensor, rng, "uniform_")
+    return _fill(tensor, draws.uniform(a, b, tensor.shape), "uniform_")
 
 
 def normal_(
     tensor: _T, mean: float = 0.0, std: float = 1.0, *, rng: Generator | None = None
 ) -> _T:
     """Fill with normal numbers."""
-    return _fill(tensor, _draws(rng).normal(mean, std, tensor.shape), "normal_")
+    draws = _draws(tensor, rng, "normal_")
+    return _fill(tensor, draws.normal(mean, std, tensor.shape), "normal_")
 
 
 def constant_(tensor: _T, val: float) -> _T:
@@ -195,7 +214,8 @@ def orthogonal_(tensor: _T, gain: float = 1, *, rng: Generator | None = None) ->
     _fans(tensor, "orthogonal_")
     rows = tensor.shape[0]
     columns = math.prod(tensor.shape[1:])
-    flat = _draws(rng).normal(size=(max(rows, columns), min(rows, columns)))
+    size = (max(rows, columns), min(rows, columns))
+    flat = _draws(tensor, rng, "orthogonal_").normal(size=size)
     q, r = numpy.linalg.qr(flat)
     # QR's signs are arbitrary; with a positive diagonal of r the draw is uniform.
     q *= numpy.where(numpy.diagonal(r) < 0, -1, 1)

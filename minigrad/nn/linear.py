@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy
 from numpy.random import Generator
 
 from minigrad import functional as F
-from minigrad.errors import ArgumentError
+from minigrad.errors import ArgumentError, got
 from minigrad.nn import init
 from minigrad.nn.module import Module, new_parameter
 from minigrad.tape import Tensor
@@ -44,11 +45,13 @@ class Linear(Module):
         dtype: DType = "float32",
         rng: Generator | None = None,
     ) -> None:
-        if in_features < 1 or out_features < 1:
-            raise ArgumentError(
-                f"Linear: in_features {in_features} and out_features {out_features}, "
-                "expected both >= 1"
-            )
+        sizes: tuple[object, object] = (in_features, out_features)
+        for size in sizes:
+            if not isinstance(size, int | numpy.integer) or size < 1:
+                raise ArgumentError(
+                    f"Linear: in_features {in_features!r} and out_features "
+                    f"{out_features!r}, expected integers >= 1"
+                )
         self.in_features, self.out_features = in_features, out_features
         self.weight = new_parameter((out_features, in_features), dtype, "weight")
         self.bias = new_parameter((out_features,), dtype, "bias") if bias else None
@@ -80,13 +83,19 @@ class Flatten(Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Reshape x; the elements keep their order."""
-        start, end = self.start_dim % x.ndim, self.end_dim % x.ndim
+        # A number is flattened as if it had one axis.
+        ndim = max(x.ndim, 1)
+        for name, axis in [("start_dim", self.start_dim), ("end_dim", self.end_dim)]:
+            if not -ndim <= axis < ndim:
+                rule = f"an axis of x {x.shape}"
+                raise ArgumentError(got("Flatten", name, axis, rule))
+        start, end = self.start_dim % ndim, self.end_dim % ndim
         if start > end:
             raise ArgumentError(
                 f"Flatten: start_dim {self.start_dim} lies behind end_dim "
                 f"{self.end_dim} for x {x.shape}, expected start_dim <= end_dim"
             )
-        if start == end:
+        if start == end and x.ndim:
             return x
         merged = math.prod(x.shape[start : end + 1])
         return x.reshape(*x.shape[:start], merged, *x.shape[end + 1 :])

@@ -9,12 +9,13 @@ ModuleDict. Names, order and layouts in state dicts are PyTorch's.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple, Self, TypeVar
+from typing import Any, NamedTuple, Self, TypeVar, cast
 
 import numpy
 
-from minigrad.backend import current_backend, is_array, to_backend, to_host
-from minigrad.errors import ArgumentError, DTypeError, ShapeError
+from minigrad.backend import current_backend, is_backend_name, to_backend, to_host
+from minigrad.errors import ArgumentError, DTypeError, got
+from minigrad.nn._state import expect_fit, expect_names, expect_state, on_host
 from minigrad.tape import Parameter, Tensor, expect_writeable, modes, no_grad
 from minigrad.typing import Array, DType
 
@@ -177,20 +178,26 @@ class Module:
         """Let backward() reach the parameters, or freeze them."""
         for parameter in self.parameters():
             parameter.requires_grad = requires_grad
-            parameter.origin = "requires_grad_(False) froze it"
+            if not requires_grad:
+                parameter.origin = "requires_grad_(False) froze it"
         return self
 
-    def zero_grad(self) -> None:
-        """Clear the gradients of all parameters."""
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Clear the gradients of all parameters; False fills those there are with 0."""
         for parameter in self.parameters():
-            parameter.grad = None
+            if set_to_none or not parameter.has_grad:
+                parameter.grad = None
+            else:
+                parameter.grad.copy_(0)
 
     def to(self, target: Any) -> Self:
         """Move to a backend ("numpy", "cupy") or cast what is float to a dtype.
 
         Parameters stay the same objects. Do it before making an optimizer, whose state
-        does not move along. Gradients are cleared.
+        does not move along. Gradients are cleared. Raises DTypeError for a dtype that
+        cannot hold weights, such as int64.
         """
+        _expect_target(f"{type(self).__name__}.to", target)
         with no_grad():
             for tensor in (*self.parameters(), *self.buffers()):
                 data = tensor.detach().to(target).data
@@ -235,17 +242,14 @@ class Module:
         ShapeError, DTypeError, and GraphError if a live graph needs the old values.
         """
         who = f"{type(self).__name__}.load_state_dict"
+        expect_state(who, state)
         own = self._state()
         missing = [name for name in own if name not in state]
         unexpected = [name for name in state if name not in own]
-        if strict and (missing or unexpected):
-            raise ArgumentError(
-                f"{who}: the state lacks {_listed(missing)} and has the unknown "
-                f"{_listed(unexpected)}, expected the names of this model; "
-                "pass strict=False to load what is in both"
-            )
-        loaded = {name: _host(state[name]) for name in own if name in state}
-        _expect_fit(who, own, loaded)
+        if strict:
+            expect_names(who, missing, unexpected)
+        loaded = {name: on_host(state[name]) for name in own if name in state}
+        expect_fit(who, own, loaded)
         for name in loaded:
             expect_writeable(own[name].data, f"{who}: {name}")
         for name, array in loaded.items():
@@ -272,35 +276,14 @@ def _join(prefix: str, name: str) -> str:
     return f"{prefix}.{name}" if prefix else name
 
 
-def _listed(names: list[str]) -> str:
-    return ", ".join(f"`{name}`" for name in names) or "nothing"
-
-
-def _host(value: Any) -> numpy.ndarray:
-    """Take a tensor, an array of any backend or what NumPy can read."""
-    if isinstance(value, Tensor):
-        value = value.data
-    return to_host(value) if is_array(value) else numpy.asarray(value)
-
-
-def _expect_fit(
-    who: str, own: Mapping[str, Tensor], loaded: Mapping[str, numpy.ndarray]
-) -> None:
-    """Raise one error that names every array of a wrong shape, or else dtype."""
-    shapes = [
-        f"`{name}` {array.shape}, expected {own[name].shape}"
-        for name, array in loaded.items()
-        if array.shape != own[name].shape
-    ]
-    if shapes:
-        raise ShapeError(f"{who}: the state has the shapes {'; '.join(shapes)}")
-    dtypes = [
-        f"`{name}` {array.dtype}, expected {own[name].dtype}"
-        for name, array in loaded.items()
-        if array.dtype != own[name].dtype
-    ]
-    if dtypes:
-        raise DTypeError(
-            f"{who}: the state has the dtypes {'; '.join(dtypes)}; "
-            "cast the arrays with .astype, or the model with .to(dtype)"
-        )
+def _expect_target(who: str, target: object) -> None:
+    """Raise DTypeError unless target is a backend or a dtype that can be trained."""
+    if is_backend_name(target):
+        return
+    try:
+        fits = target is not None and numpy.dtype(cast(Any, target)).kind in "fc"
+    except TypeError:
+        fits = False
+    if not fits:
+        rule = "a backend ('numpy', 'cupy') or a float dtype such as 'float32'"
+        raise DTypeError(got(who, "target", repr(target), rule))

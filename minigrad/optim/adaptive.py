@@ -7,12 +7,11 @@ from typing import Any
 from minigrad.errors import ArgumentError, got
 from minigrad.optim import rules
 from minigrad.optim._blocks import update_in_place
+from minigrad.optim._checks import expect_at_least, expect_fraction
 from minigrad.optim.optimizer import (
     Optimizer,
     Options,
     Parameters,
-    expect_at_least,
-    expect_fraction,
     state_array,
 )
 from minigrad.typing import Array
@@ -45,7 +44,7 @@ class Adam(Optimizer):
     ) -> None:
         defaults = {
             "lr": lr,
-            "betas": tuple(betas),
+            "betas": betas,
             "eps": eps,
             "weight_decay": weight_decay,
         }
@@ -54,7 +53,10 @@ class Adam(Optimizer):
     def _check(self, options: Options) -> None:
         names = ("lr", "eps", "weight_decay")
         expect_at_least(self.who, 0, **{name: options[name] for name in names})
-        beta1, beta2 = options["betas"]
+        betas = options["betas"]
+        if not isinstance(betas, tuple) or len(betas) != 2:
+            raise ArgumentError(got(self.who, "betas", repr(betas), "two numbers"))
+        beta1, beta2 = betas
         expect_fraction(self.who, beta1=beta1, beta2=beta2)
 
     def _update(

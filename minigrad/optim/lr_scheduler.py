@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from minigrad.errors import ArgumentError, got
-from minigrad.optim.optimizer import Optimizer, expect_at_least
+from minigrad.optim._checks import expect_at_least, expect_integer, expect_number
+from minigrad.optim.optimizer import Group, Optimizer
 
 
 class LRScheduler:
@@ -21,13 +22,14 @@ class LRScheduler:
 
     Attributes:
         last_epoch: how often step() was called.
-        base_lrs: the rate of each group at the start.
+        base_lrs: the rate of each group at the start, or when the group was added.
     """
 
     def __init__(self, optimizer: Optimizer) -> None:
+        _groups(type(self).__name__, optimizer)
         self.optimizer = optimizer
         self.last_epoch = 0
-        self.base_lrs: list[float] = [group["lr"] for group in optimizer.param_groups]
+        self.base_lrs: list[float] = []
         self._set()
 
     def _lr(self, index: int, current: float) -> float:
@@ -35,7 +37,9 @@ class LRScheduler:
         raise NotImplementedError
 
     def _set(self) -> None:
-        for index, group in enumerate(self.optimizer.param_groups):
+        groups = self.optimizer.param_groups
+        self.base_lrs += [group["lr"] for group in groups[len(self.base_lrs) :]]
+        for index, group in enumerate(groups):
             group["lr"] = self._lr(index, group["lr"])
 
     def step(self) -> None:
@@ -71,7 +75,8 @@ class StepLR(LRScheduler):
     def __init__(
         self, optimizer: Optimizer, step_size: int, gamma: float = 0.1
     ) -> None:
-        expect_at_least("StepLR", 1, step_size=step_size)
+        expect_integer("StepLR", 1, step_size=step_size)
+        expect_number("StepLR", gamma=gamma)
         self.step_size, self.gamma = step_size, gamma
         super().__init__(optimizer)
 
@@ -94,7 +99,14 @@ class MultiStepLR(LRScheduler):
     def __init__(
         self, optimizer: Optimizer, milestones: Iterable[int], gamma: float = 0.1
     ) -> None:
+        given: object = milestones
+        if not isinstance(given, Iterable):
+            rule = "a list of epochs"
+            raise ArgumentError(got("MultiStepLR", "milestones", repr(given), rule))
         self.milestones, self.gamma = Counter(milestones), gamma
+        for epoch in self.milestones:
+            expect_integer("MultiStepLR", 0, milestone=epoch)
+        expect_number("MultiStepLR", gamma=gamma)
         super().__init__(optimizer)
 
     def _lr(self, index: int, current: float) -> float:
@@ -121,6 +133,7 @@ class CosineAnnealingLR(LRScheduler):
         eta_min: float = 0.0,
     ) -> None:
         expect_at_least("CosineAnnealingLR", 1, T_max=T_max)
+        expect_number("CosineAnnealingLR", eta_min=eta_min)
         self.T_max, self.eta_min = T_max, eta_min
         super().__init__(optimizer)
 
@@ -144,18 +157,18 @@ class LambdaLR(LRScheduler):
         optimizer: Optimizer,
         lr_lambda: Callable[[int], float] | Sequence[Callable[[int], float]],
     ) -> None:
-        count = len(optimizer.param_groups)
-        self.lr_lambdas = [lr_lambda] * count if callable(lr_lambda) else [*lr_lambda]
-        if len(self.lr_lambdas) != count:
-            raise ArgumentError(
-                got(
-                    "LambdaLR", "functions given", len(self.lr_lambdas), f"1 or {count}"
-                )
-            )
+        groups = _groups("LambdaLR", optimizer)
+        for function in _per_group("LambdaLR", "lr_lambda", lr_lambda, groups):
+            if not callable(function):
+                rule = "a function of the epoch"
+                raise ArgumentError(got("LambdaLR", "lr_lambda", repr(function), rule))
+        self.lr_lambda = lr_lambda
         super().__init__(optimizer)
 
     def _lr(self, index: int, current: float) -> float:
-        return self.base_lrs[index] * self.lr_lambdas[index](self.last_epoch)
+        groups = self.optimizer.param_groups
+        functions = _per_group("LambdaLR", "lr_lambda", self.lr_lambda, groups)
+        return self.base_lrs[index] * functions[index](self.last_epoch)
 
 
 class ReduceLROnPlateau:
@@ -193,6 +206,8 @@ class ReduceLROnPlateau:
         eps: float = 1e-8,
     ) -> None:
         who = "ReduceLROnPlateau"
+        expect_number(who, factor=factor, threshold=threshold, eps=eps)
+        expect_at_least(who, 0, patience=patience, cooldown=cooldown)
         if not 0 < factor < 1:
             raise ArgumentError(got(who, "factor", factor, "0 < factor < 1"))
         if mode not in ("min", "max"):
@@ -201,11 +216,9 @@ class ReduceLROnPlateau:
             rule = "'rel' or 'abs'"
             raise ArgumentError(got(who, "threshold_mode", repr(threshold_mode), rule))
         self.optimizer = optimizer
-        count = len(optimizer.param_groups)
-        self.min_lrs = [*min_lr] if isinstance(min_lr, Sequence) else [min_lr] * count
-        if len(self.min_lrs) != count:
-            found = len(self.min_lrs)
-            raise ArgumentError(got(who, "min_lr of length", found, f"1 or {count}"))
+        for low in _per_group(who, "min_lr", min_lr, _groups(who, optimizer)):
+            expect_number(who, min_lr=low)
+        self.min_lr = min_lr
         self.mode, self.factor, self.patience = mode, factor, patience
         self.threshold, self.threshold_mode = threshold, threshold_mode
         self.cooldown, self.eps = cooldown, eps
@@ -216,7 +229,11 @@ class ReduceLROnPlateau:
 
     def step(self, metrics: float) -> None:
         """Judge the measure of this epoch (a number or a tensor of one element)."""
-        value = float(metrics)
+        try:
+            value = float(metrics)
+        except (TypeError, ValueError):
+            who, rule = "ReduceLROnPlateau.step", "a number or a tensor of one element"
+            raise ArgumentError(got(who, "metrics", repr(metrics), rule)) from None
         self.last_epoch += 1
         if self._is_better(value):
             self.best = value
@@ -238,7 +255,9 @@ class ReduceLROnPlateau:
         return sign * value > sign * self.best + self.threshold
 
     def _reduce(self) -> None:
-        for group, low in zip(self.optimizer.param_groups, self.min_lrs, strict=True):
+        groups = self.optimizer.param_groups
+        lows = _per_group("ReduceLROnPlateau", "min_lr", self.min_lr, groups)
+        for group, low in zip(groups, lows, strict=True):
             reduced = max(group["lr"] * self.factor, low)
             if group["lr"] - reduced > self.eps:
                 group["lr"] = reduced
@@ -265,7 +284,29 @@ class ReduceLROnPlateau:
         self.last_epoch = state_dict["last_epoch"]
 
 
-def _expect_keys(who: str, own: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+def _groups(who: str, optimizer: object) -> list[Group]:
+    """Return the groups of optimizer, or raise ArgumentError if it is none."""
+    if not isinstance(optimizer, Optimizer):
+        found = f"a {type(optimizer).__name__}"
+        raise ArgumentError(got(who, "optimizer is", found, "an Optimizer"))
+    return optimizer.param_groups
+
+
+def _per_group(who: str, name: str, given: Any, groups: list[Group]) -> list[Any]:
+    """Repeat what is given for all groups, or take a sequence of one for each."""
+    count = len(groups)
+    values = [*given] if isinstance(given, Sequence) else [given] * count
+    if len(values) != count:
+        rule = f"one value, or one for each of the {count} groups"
+        raise ArgumentError(got(who, f"{name} has length", len(values), rule))
+    return values
+
+
+def _expect_keys(who: str, own: Mapping[str, Any], given: object) -> None:
+    """Raise ArgumentError unless given is a state with the keys of own."""
+    if not isinstance(given, Mapping):
+        rule = "what state_dict returned"
+        raise ArgumentError(got(f"{who}.load_state_dict", "got", repr(given), rule))
     if set(own) != set(given):
         found, rule = ", ".join(sorted(given)), ", ".join(sorted(own))
         raise ArgumentError(got(f"{who}.load_state_dict", "keys", found, rule))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy
 
 from minigrad.backend import array_module, is_array, to_backend, to_host
-from minigrad.errors import ArgumentError, ShapeError, got
+from minigrad.errors import ArgumentError, DTypeError, ShapeError, got
 from minigrad.tape import Tensor, expect_writeable
 from minigrad.typing import Array
 
@@ -36,16 +37,10 @@ class Optimizer:
         Raises ArgumentError if there are none, or one twice, or an option is unknown.
         """
         self.who = type(self).__name__
-        self.defaults = dict(defaults)
+        self.defaults = {name: _plain(value) for name, value in defaults.items()}
         self.state: dict[Tensor, dict[str, Any]] = {}
         self.param_groups: list[Group] = []
-        anything: Any = params
-        if isinstance(anything, Tensor) or not isinstance(anything, Iterable):
-            raise ArgumentError(
-                f"{self.who}: params is a {type(params).__name__}, expected a list of "
-                "tensors or of groups; pass model.parameters()"
-            )
-        given: list[Any] = list(anything)
+        given = self._listed(params)
         if not given:
             raise ArgumentError(
                 f"{self.who}: there are no parameters, expected at least one; "
@@ -57,21 +52,29 @@ class Optimizer:
 
     def add_param_group(self, param_group: Mapping[str, Any]) -> None:
         """Train further tensors, with options that differ from the defaults."""
-        if "params" not in param_group:
-            raise ArgumentError(f"{self.who}: a group has no key 'params'")
-        tensors = param_group["params"]
-        tensors = [tensors] if isinstance(tensors, Tensor) else list(tensors)
+        given: Any = param_group
+        is_dict = isinstance(given, Mapping)
+        if not is_dict or "params" not in given:
+            found = "has no key 'params'" if is_dict else f"is a {type(given).__name__}"
+            raise ArgumentError(
+                f"{self.who}: a group {found}, expected a dict with the key 'params'"
+            )
+        tensors = given["params"]
+        tensors = [tensors] if isinstance(tensors, Tensor) else self._listed(tensors)
         group: Group = {"params": tensors, **self.defaults}
         for name, value in param_group.items():
             if name not in group:
                 rule = f"one of {', '.join(self.defaults)}"
                 raise ArgumentError(got(self.who, "option", repr(name), rule))
             if name != "params":
-                group[name] = value
+                group[name] = _plain(value)
         self._check(group)
-        known = {
-            id(tensor) for other in self.param_groups for tensor in other["params"]
-        }
+        self._expect_new(tensors)
+        self.param_groups.append(group)
+
+    def _expect_new(self, tensors: list[Any]) -> None:
+        """Raise ArgumentError unless these are leaf tensors, each given once."""
+        known = {id(tensor) for tensor in self._tensors()}
         for tensor in tensors:
             if not isinstance(tensor, Tensor) or not tensor.is_leaf:
                 what = "a result" if isinstance(tensor, Tensor) else repr(tensor)
@@ -85,7 +88,15 @@ class Optimizer:
                     "expected each once"
                 )
             known.add(id(tensor))
-        self.param_groups.append(group)
+
+    def _listed(self, params: object) -> list[Any]:
+        """List what params holds, or raise ArgumentError."""
+        if isinstance(params, Tensor) or not isinstance(params, Iterable):
+            raise ArgumentError(
+                f"{self.who}: params is a {type(params).__name__}, expected a list of "
+                "tensors or of groups; pass model.parameters()"
+            )
+        return list(params)
 
     def _check(self, options: Options) -> None:
         """Raise ArgumentError if an option is out of range."""
@@ -100,7 +111,8 @@ class Optimizer:
     def step(self) -> None:
         """Update every parameter that has a gradient, in place.
 
-        Raises GraphError, before anything is written, if a live graph needs the values.
+        Before anything is written, raises GraphError if a live graph needs the values,
+        DTypeError if a parameter was cast and its state was not.
         """
         live: list[tuple[Tensor, Options]] = []
         for group in self.param_groups:
@@ -108,15 +120,28 @@ class Optimizer:
             live += [(p, options) for p in group["params"] if p.has_grad]
         for tensor, _ in live:
             expect_writeable(tensor.data, f"{self.who}.step")
+            self._expect_state_of(tensor)
         for tensor, options in live:
             state = self.state.setdefault(tensor, {})
             self._update(tensor.data, tensor.cotangent, state, options)
 
-    def zero_grad(self) -> None:
-        """Clear the gradients of all parameters."""
-        for group in self.param_groups:
-            for tensor in group["params"]:
+    def _expect_state_of(self, tensor: Tensor) -> None:
+        """Raise DTypeError if a state array has not the dtype of its parameter."""
+        for name, value in self.state.get(tensor, {}).items():
+            if is_array(value) and value.dtype != tensor.dtype:
+                rule = f"{tensor.dtype}, as its parameter"
+                remedy = "after a cast call load_state_dict(state_dict()) to cast it"
+                what = f"the state `{name}` has dtype"
+                who = f"{self.who}.step"
+                raise DTypeError(got(who, what, value.dtype, rule, remedy))
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Clear the gradients of all parameters; False fills those there are with 0."""
+        for tensor in self._tensors():
+            if set_to_none or not tensor.has_grad:
                 tensor.grad = None
+            else:
+                tensor.grad.copy_(0)
 
     def state_dict(self) -> dict[str, Any]:
         """Return {"state": {index: {name: value}}, "param_groups": [...]}.
@@ -143,10 +168,10 @@ class Optimizer:
 
         Nothing changes unless all of it fits. Raises ArgumentError or ShapeError.
         """
-        groups: list[Group] = state_dict["param_groups"]
+        who = f"{self.who}.load_state_dict"
+        states, groups = _parts(who, state_dict)
         have = [len(group["params"]) for group in groups]
         want = [len(group["params"]) for group in self.param_groups]
-        who = f"{self.who}.load_state_dict"
         if have != want:
             raise ArgumentError(got(who, "parameters per group", have, want))
         for group in groups:
@@ -154,17 +179,21 @@ class Optimizer:
                 options = sorted(set(group) - {"params"})
                 rule = ", ".join(self.defaults)
                 raise ArgumentError(got(who, "options", ", ".join(options), rule))
-        tensors = self._tensors()
-        loaded = {
-            tensors[int(index)]: {
-                name: _loaded(who, name, value, tensors[int(index)])
-                for name, value in values.items()
-            }
-            for index, values in state_dict["state"].items()
-        }
+        options = [{name: _plain(g[name]) for name in self.defaults} for g in groups]
+        for group in options:
+            self._check(group)
+        # JSON makes strings of the numbers.
+        tensors = {str(index): p for index, p in enumerate(self._tensors())}
+        loaded: dict[Tensor, dict[str, Any]] = {}
+        for index, values in states.items():
+            if str(index) not in tensors:
+                rule = f"one of 0 to {len(tensors) - 1}"
+                raise ArgumentError(got(who, "state of parameter", repr(index), rule))
+            p = tensors[str(index)]
+            loaded[p] = {name: _loaded(who, name, values[name], p) for name in values}
         self.state = loaded
-        for group, saved in zip(self.param_groups, groups, strict=True):
-            group.update({name: _option(saved[name]) for name in self.defaults})
+        for group, saved in zip(self.param_groups, options, strict=True):
+            group.update(saved)
 
     def _tensors(self) -> list[Tensor]:
         return [tensor for group in self.param_groups for tensor in group["params"]]
@@ -181,20 +210,6 @@ class Optimizer:
         return f"{self.who}({'; '.join(groups)})"
 
 
-def expect_at_least(who: str, low: float, **options: float) -> None:
-    """Raise ArgumentError for the first option below low or NaN."""
-    for name, value in options.items():
-        if not value >= low:
-            raise ArgumentError(got(who, name, value, f"{name} >= {low}"))
-
-
-def expect_fraction(who: str, **options: float) -> None:
-    """Raise ArgumentError for the first option outside [0, 1)."""
-    for name, value in options.items():
-        if not 0 <= value < 1:
-            raise ArgumentError(got(who, name, value, f"0 <= {name} < 1"))
-
-
 def state_array(state: dict[str, Any], name: str, p: Array) -> Array:
     """Return the state array called name, made of zeros like p if it is not there."""
     if name not in state:
@@ -203,13 +218,28 @@ def state_array(state: dict[str, Any], name: str, p: Array) -> Array:
 
 
 def _plain(option: Any) -> Any:
-    """Make a Python number of NumPy's, which would turn float32 into float64."""
-    return option.item() if isinstance(option, numpy.generic) else option
+    """Make Python numbers of NumPy's, which would turn float32 into float64.
+
+    Several become a tuple: JSON, for one, knows only lists.
+    """
+    if isinstance(option, numpy.generic | numpy.ndarray):
+        option = option.tolist()
+    return tuple(map(_plain, option)) if isinstance(option, list | tuple) else option
 
 
-def _option(saved: Any) -> Any:
-    """Read an option back: JSON knows no tuples."""
-    return tuple(saved) if isinstance(saved, list) else saved
+def _parts(who: str, state_dict: object) -> tuple[Mapping[Any, Any], list[Group]]:
+    """Take apart what state_dict returned, or raise ArgumentError."""
+    match state_dict:
+        case {"state": Mapping() as states, "param_groups": [*groups]}:
+            dicts = [*states.values(), *groups]
+            if all(isinstance(part, Mapping) for part in dicts) and all(
+                isinstance(group.get("params"), list) for group in groups
+            ):
+                return states, groups
+        case _:
+            pass
+    rule = "the dict of 'state' and 'param_groups' that state_dict returned"
+    raise ArgumentError(got(who, "got", reprlib.repr(state_dict), rule))
 
 
 def _saved(value: Any) -> Any:

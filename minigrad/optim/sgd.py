@@ -7,11 +7,11 @@ from typing import Any
 from minigrad.errors import ArgumentError
 from minigrad.optim import rules
 from minigrad.optim._blocks import update_in_place
+from minigrad.optim._checks import expect_at_least, expect_number
 from minigrad.optim.optimizer import (
     Optimizer,
     Options,
     Parameters,
-    expect_at_least,
     state_array,
 )
 from minigrad.typing import Array
@@ -51,6 +51,7 @@ class SGD(Optimizer):
     def _check(self, options: Options) -> None:
         names = ("lr", "momentum", "weight_decay")
         expect_at_least(self.who, 0, **{name: options[name] for name in names})
+        expect_number(self.who, dampening=options["dampening"])
         momentum, dampening = options["momentum"], options["dampening"]
         if options["nesterov"] and (momentum <= 0 or dampening != 0):
             raise ArgumentError(

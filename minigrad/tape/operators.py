@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from numbers import Number
 from typing import Any, ClassVar, Self
@@ -10,6 +11,7 @@ import numpy
 
 from minigrad.backend import array_module, is_array
 from minigrad.errors import (
+    ArgumentError,
     BadIndexError,
     DTypeError,
     GraphError,
@@ -237,7 +239,12 @@ class Operators(Values):
 
     def flatten(self, start_axis: int = 0) -> Self:
         """Merge all axes from start_axis on into one."""
-        return self.reshape(*self.shape[:start_axis], -1)
+        axes = range(-self.ndim, max(self.ndim, 1))
+        if start_axis not in axes:
+            rule = f"{axes.start} to {axes.stop - 1}"
+            raise ArgumentError(got("flatten", "start_axis", start_axis, rule))
+        kept, merged = self.shape[:start_axis], self.shape[start_axis:]
+        return self.reshape(*kept, math.prod(merged))
 
     def transpose(self, *axes: int | Shape) -> Self:
         """Permute the axes; with no argument, reverse them."""

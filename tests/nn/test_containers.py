@@ -1,3 +1,4 @@
+import numpy
 import pytest
 
 from minigrad import nn
@@ -81,3 +82,12 @@ def test_names_that_would_hide_something_are_refused(name):
 def test_what_is_no_module_is_refused():
     with pytest.raises(ArgumentError, match="`0` is a function, expected a Module"):
         nn.Sequential(lambda x: x)
+
+
+def test_index_that_is_no_position_gets_a_sentence():
+    row = nn.Sequential(nn.ReLU())
+    with pytest.raises(ArgumentError, match="Sequential: index '0', expected an integ"):
+        row["0"]
+    with pytest.raises(IndexError, match="Sequential: index 1, expected one of 1 mod"):
+        row[1]
+    assert row[numpy.int64(0)] is row[0]

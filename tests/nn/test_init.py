@@ -145,6 +145,23 @@ def test_wrong_arguments_are_named():
         nn.init.xavier_normal_(weight(3))
 
 
+@pytest.mark.parametrize("name", ["zeros_", "normal_", "xavier_normal_", "orthogonal_"])
+def test_what_is_no_tensor_gets_a_sentence(name):
+    with pytest.raises(ArgumentError, match=f"{name}: got a list, expected a tensor"):
+        getattr(nn.init, name)([1.0])
+
+
+@pytest.mark.parametrize("name", ["kaiming_uniform_", "lecun_normal_", "orthogonal_"])
+def test_weight_without_elements_gets_a_sentence(name):
+    with pytest.raises(ShapeError, match=r"\(3, 0\), expected at least one element"):
+        getattr(nn.init, name)(weight((3, 0)))
+
+
+def test_what_is_no_generator_gets_a_sentence():
+    with pytest.raises(ArgumentError, match="normal_: rng 3, expected a NumPy Gen"):
+        nn.init.normal_(weight(3), rng=3)
+
+
 def test_weights_that_a_graph_needs_are_not_overwritten():
     w = nn.init.ones_(weight((2, 2)))
     y = tensor([[1.0, 2.0]], requires_grad=True) @ w

@@ -2,6 +2,7 @@ import numpy
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+from minigrad import functional as F
 from minigrad import nn
 from minigrad.errors import ArgumentError
 from minigrad.random import Streams, generator, manual_seed
@@ -104,6 +105,31 @@ def test_flatten_refuses_axes_in_the_wrong_order():
         nn.Flatten(2, 1)(tensor(values(2, 2, 2)))
 
 
+@pytest.mark.parametrize(
+    ("layer", "shape", "message"),
+    [
+        (nn.Flatten(5), (2, 2, 2, 2), r"start_dim 5, expected an axis of x \(2, 2, 2"),
+        (nn.Flatten(0, -3), (2, 2), r"end_dim -3, expected an axis of x \(2, 2\)"),
+        (nn.Flatten(), (), r"start_dim 1, expected an axis of x \(\)"),
+    ],
+)
+def test_flatten_refuses_axes_that_x_has_not(layer, shape, message):
+    with pytest.raises(ArgumentError, match=message):
+        layer(tensor(values(*shape)))
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "flat"),
+    [
+        (nn.Flatten(), (0, 3, 2), (0, 6)),
+        (nn.Flatten(), (2, 0, 3), (2, 0)),
+        (nn.Flatten(0), (), (1,)),
+    ],
+)
+def test_flatten_takes_nothing_and_numbers(layer, shape, flat):
+    assert layer(tensor(numpy.ones(shape))).shape == flat
+
+
 @pytest.mark.parametrize("layer", [nn.Dropout, nn.Dropout2d])
 def test_dropout_keeps_the_mean_and_gates_the_gradient(layer):
     x = tensor(numpy.ones((200, 50, 2), "float32"), requires_grad=True)
@@ -159,6 +185,20 @@ def test_device_gets_the_same_masks():
 def test_dropout_refuses_what_is_no_probability():
     with pytest.raises(ArgumentError, match=r"Dropout: p 1\.5, expected 0 <= p <= 1"):
         nn.Dropout(1.5)
+    with pytest.raises(ArgumentError, match="Dropout: p 'a', expected 0 <= p <= 1"):
+        nn.Dropout("a")
+    with pytest.raises(ArgumentError, match="Dropout2d: p None, expected 0 <= p <= 1"):
+        nn.Dropout2d(None)
+
+
+def test_dropout_draws_from_a_generator_and_refuses_what_is_none():
+    x = tensor(numpy.ones(64, "float32"))
+    layer = nn.Dropout(0.5, rng=numpy.random.default_rng(0))
+    draws = numpy.random.default_rng(0)
+    for _ in range(2):
+        assert_array_equal(layer(x).data, F.dropout(x, 0.5, rng=draws).data)
+    with pytest.raises(ArgumentError, match="Dropout: rng 3, expected Streams, a Num"):
+        nn.Dropout(0.5, rng=3)
 
 
 def test_gaaf_gives_the_plain_value_in_evaluation_and_the_same_gradient():

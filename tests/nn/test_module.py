@@ -242,6 +242,37 @@ def test_cast_keeps_parameters_the_same_objects_and_leaves_integers_alone():
     assert offset.dtype == "float64"
 
 
+@pytest.mark.parametrize("target", ["int64", "bool", None, "floaty", 3.5])
+def test_target_that_cannot_hold_weights_is_refused_and_changes_nothing(target):
+    model = Pair()
+    before = model.state_dict()
+    with pytest.raises(DTypeError, match=r"Pair\.to: target .*, expected a backend"):
+        model.to(target)
+    numpy.testing.assert_equal(model.state_dict(), before)
+
+
+def test_zero_grad_can_fill_with_zeros_in_place():
+    model = Pair()
+    model(tensor([1.0, 2.0, 3.0])).sum().backward()
+    gradient = model.offset.grad.data
+    model.zero_grad(set_to_none=False)
+    assert model.offset.grad.data is gradient
+    assert_array_equal(gradient, 0)
+
+
+def test_only_freezing_is_named_as_the_reason():
+    model = Pair().requires_grad_(True)
+    model.offset.requires_grad = False
+    with pytest.raises(GraphError) as info:
+        _ = model.offset.grad
+    assert "froze" not in str(info.value)
+
+
+def test_what_is_no_state_gets_a_sentence():
+    with pytest.raises(ArgumentError, match=r"load_state_dict: got a NoneType, expect"):
+        Pair().load_state_dict(None)
+
+
 def test_apply_visits_children_first():
     seen = []
     model = Pair()

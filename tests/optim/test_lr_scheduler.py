@@ -132,14 +132,14 @@ def test_step_schedules_can_be_combined():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda o: lr_scheduler.StepLR(o, 0), "step_size 0, expected step_size >= 1"),
+        (lambda o: lr_scheduler.StepLR(o, 0), "step_size 0, expected an integer >= 1"),
         (
             lambda o: lr_scheduler.CosineAnnealingLR(o, 0),
-            "T_max 0, expected T_max >= 1",
+            "T_max 0, expected a finite number >= 1",
         ),
         (
             lambda o: lr_scheduler.LambdaLR(o, [abs] * 3),
-            "functions given 3, expected 1",
+            "lr_lambda has length 3, expected one value, or one for each of the 2",
         ),
         (
             lambda o: lr_scheduler.ReduceLROnPlateau(o, factor=1),
@@ -152,14 +152,79 @@ def test_step_schedules_can_be_combined():
         ),
         (
             lambda o: lr_scheduler.ReduceLROnPlateau(o, min_lr=[1]),
-            "min_lr of length 1, expected 1 or 2",
+            "min_lr has length 1, expected one value, or one for each of the 2",
         ),
         (
             lambda o: lr_scheduler.StepLR(o, 1).load_state_dict({"epoch": 1}),
             r"StepLR\.load_state_dict: keys epoch, expected base_lrs, last_epoch",
+        ),
+        (
+            lambda o: lr_scheduler.StepLR(o, 1).load_state_dict(None),
+            r"StepLR\.load_state_dict: got None, expected what state_dict returned",
+        ),
+        (
+            lambda o: lr_scheduler.StepLR(None, 3),
+            "StepLR: optimizer is a NoneType, expected an Optimizer",
+        ),
+        (
+            lambda o: lr_scheduler.ReduceLROnPlateau(None),
+            "ReduceLROnPlateau: optimizer is a NoneType, expected",
+        ),
+        (lambda o: lr_scheduler.StepLR(o, "3"), "step_size '3', expected an integer"),
+        (lambda o: lr_scheduler.StepLR(o, 2.5), r"step_size 2\.5, expected an integer"),
+        (lambda o: lr_scheduler.StepLR(o, 2, None), "gamma None, expected a finite"),
+        (
+            lambda o: lr_scheduler.MultiStepLR(o, 3),
+            "MultiStepLR: milestones 3, expected a list of epochs",
+        ),
+        (
+            lambda o: lr_scheduler.MultiStepLR(o, [1.5]),
+            r"milestone 1\.5, expected an integer >= 0",
+        ),
+        (
+            lambda o: lr_scheduler.LambdaLR(o, 0.5),
+            r"lr_lambda 0\.5, expected a function of the epoch",
+        ),
+        (
+            lambda o: lr_scheduler.ReduceLROnPlateau(o).step(None),
+            r"ReduceLROnPlateau\.step: metrics None, expected a number",
         ),
     ],
 )
 def test_wrong_arguments_get_a_sentence(make, message):
     with pytest.raises(ArgumentError, match=message):
         make(make_optimizer())
+
+
+@pytest.mark.parametrize(
+    ("make", "rates"),
+    [
+        (lambda o: lr_scheduler.StepLR(o, 2, gamma=0.5), [0.05, 0.15, 4.0]),
+        (lambda o: lr_scheduler.CosineAnnealingLR(o, 4), [0.05, 0.15, 4.0]),
+        (lambda o: lr_scheduler.LambdaLR(o, lambda epoch: 0.5), [0.05, 0.15, 4.0]),
+    ],
+)
+def test_group_that_is_added_later_starts_from_its_own_rate(make, rates):
+    optimizer = make_optimizer()
+    schedule = make(optimizer)
+    schedule.step()
+    optimizer.add_param_group({"params": tensor([1.0]), "lr": 8.0})
+    schedule.step()
+    assert_allclose(schedule.get_last_lr(), rates)
+
+
+def test_plateau_lowers_a_group_that_is_added_later():
+    optimizer = make_optimizer()
+    schedule = lr_scheduler.ReduceLROnPlateau(optimizer, patience=0, min_lr=0.02)
+    optimizer.add_param_group({"params": tensor([1.0]), "lr": 8.0})
+    schedule.step(1.0)
+    schedule.step(1.0)
+    assert_allclose(schedule.get_last_lr(), [0.02, 0.03, 0.8])
+
+
+def test_functions_for_each_group_do_not_fit_one_group_more():
+    optimizer = make_optimizer()
+    schedule = lr_scheduler.LambdaLR(optimizer, [lambda epoch: 0.5] * 2)
+    optimizer.add_param_group({"params": tensor([1.0])})
+    with pytest.raises(ArgumentError, match="one for each of the 3 groups"):
+        schedule.step()

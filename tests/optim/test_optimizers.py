@@ -3,7 +3,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from minigrad import optim
-from minigrad.errors import ArgumentError, GraphError, ShapeError
+from minigrad.errors import ArgumentError, DTypeError, GraphError, ShapeError
 from minigrad.optim import _blocks
 from minigrad.random import generator
 from minigrad.tape import tensor
@@ -168,6 +168,77 @@ def test_numpy_number_as_rate_keeps_float32():
     assert_array_equal(p.data, q.data)
 
 
+def test_numpy_numbers_as_betas_keep_float32():
+    p, q, r = (start(3, dtype="float32") for _ in range(3))
+    betas = numpy.array([0.5, 0.75])
+    steps = gradients(1, 3, dtype="float32")
+    run(optim.Adam([p], betas=tuple(betas)), [p], steps)
+    run(optim.Adam([{"params": q, "betas": betas}]), [q], steps)
+    run(optim.Adam([r], betas=(0.5, 0.75)), [r], steps)
+    assert p.dtype == "float32"
+    assert_array_equal(p.data, r.data)
+    assert_array_equal(q.data, r.data)
+
+
+def test_zero_grad_can_fill_with_zeros_in_place():
+    used, unused = start(3), start(3)
+    (used * used).sum().backward()
+    gradient = used.grad.data
+    optimizer = optim.SGD([used, unused])
+    optimizer.zero_grad(set_to_none=False)
+    assert used.grad.data is gradient
+    assert_array_equal(gradient, 0)
+    assert not unused.has_grad
+    optimizer.zero_grad(set_to_none=True)
+    assert not used.has_grad
+
+
+def test_state_of_another_dtype_is_refused_and_can_be_cast():
+    p, q = start(3), start(3)
+    optimizer = optim.Adam([p, q])
+    run(optimizer, [p, q], [[numpy.ones(3)] * 2])
+    before = p.data.copy()
+    q.data = q.data.astype("float32")
+    p.grad, q.grad = numpy.ones(3), numpy.ones(3, "float32")
+    with pytest.raises(DTypeError, match=r"Adam\.step: the state `exp_avg` has dtype "):
+        optimizer.step()
+    assert_array_equal(p.data, before)
+    optimizer.load_state_dict(optimizer.state_dict())
+    optimizer.step()
+    assert optimizer.state[q]["exp_avg"].dtype == "float32"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda state: None, "got None, expected the dict of 'state' and 'param_grou"),
+        (lambda state: {}, r"got \{\}, expected the dict of 'state'"),
+        (lambda state: {**state, "state": {0: None}}, "expected the dict of 'state'"),
+        (lambda state: {**state, "param_groups": [{}]}, "expected the dict of 'state'"),
+        (
+            lambda state: {**state, "state": {1: {}}},
+            "state of parameter 1, expected one of 0 to 0",
+        ),
+        (lambda state: {**state, "state": {-1: {}}}, "state of parameter -1, expected"),
+        (
+            lambda state: {
+                **state,
+                "param_groups": [{**state["param_groups"][0], "lr": "fast"}],
+            },
+            "SGD: lr 'fast', expected a finite number",
+        ),
+    ],
+)
+def test_what_is_no_state_gets_a_sentence_and_changes_nothing(change, message):
+    p = start(3)
+    optimizer = optim.SGD([p], lr=0.1, momentum=0.9)
+    run(optimizer, [p], [[numpy.ones(3)]])
+    with pytest.raises(ArgumentError, match=message):
+        optimizer.load_state_dict(change(optimizer.state_dict()))
+    assert optimizer.param_groups[0]["lr"] == 0.1
+    assert_array_equal(optimizer.state[p]["momentum_buffer"], 1)
+
+
 def test_step_is_refused_while_a_graph_needs_the_values_and_changes_nothing():
     first, second = start(3), start(3)
     before = first.data.copy()
@@ -196,19 +267,36 @@ def test_step_is_refused_while_a_graph_needs_the_values_and_changes_nothing():
             lambda p: optim.SGD([{"params": p, "rate": 1}]),
             "option 'rate', expected one",
         ),
-        (lambda p: optim.SGD([p], lr=-1), "SGD: lr -1, expected lr >= 0"),
-        (lambda p: optim.SGD([p], lr=float("nan")), "SGD: lr nan, expected lr >= 0"),
-        (lambda p: optim.SGD([p], momentum=-1), "momentum -1, expected momentum >= 0"),
+        (lambda p: optim.SGD([p], lr=-1), "SGD: lr -1, expected a finite number >= 0"),
+        (lambda p: optim.SGD([p], lr=float("nan")), "SGD: lr nan, expected a finite"),
+        (lambda p: optim.SGD([p], momentum=-1), "momentum -1, expected a finite"),
         (lambda p: optim.SGD([p], nesterov=True), "nesterov with momentum 0 and damp"),
         (
             lambda p: optim.Adam([p], betas=(1.0, 0.9)),
             r"beta1 1\.0, expected 0 <= beta1",
         ),
-        (lambda p: optim.AdamW([p], eps=-1), "AdamW: eps -1, expected eps >= 0"),
+        (lambda p: optim.AdamW([p], eps=-1), "AdamW: eps -1, expected a finite"),
         (lambda p: optim.RMSprop([p], alpha=-1), "RMSprop: alpha -1, expected"),
         (
             lambda p: optim.Adadelta([p], rho=2),
             "Adadelta: rho 2, expected 0 <= rho <= 1",
+        ),
+        (lambda p: optim.SGD([p], lr="0.1"), r"SGD: lr '0\.1', expected a finite"),
+        (lambda p: optim.SGD([p], lr=None), "SGD: lr None, expected a finite"),
+        (lambda p: optim.SGD([p], lr=True), "SGD: lr True, expected a finite"),
+        (lambda p: optim.SGD([p], lr=float("inf")), "SGD: lr inf, expected a finite"),
+        (lambda p: optim.SGD([p], lr=tensor(0.1)), r"SGD: lr Tensor\(.*expected a fin"),
+        (lambda p: optim.SGD([p], dampening="x"), "SGD: dampening 'x', expected a fin"),
+        (lambda p: optim.Adam([p], betas=0.9), r"Adam: betas 0\.9, expected two numb"),
+        (
+            lambda p: optim.Adam([p], betas=(0, 0, 0)),
+            r"betas \(0, 0, 0\), expected two",
+        ),
+        (lambda p: optim.Adam([p], betas=(0, "a")), "beta2 'a', expected 0 <= beta2"),
+        (lambda p: optim.SGD([{"params": None}]), "params is a NoneType, expected a l"),
+        (
+            lambda p: optim.SGD([{"params": p}, start(2)]),
+            "SGD: a group is a Tensor, expected a dict with the key 'params'",
         ),
     ],
 )

@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from minigrad.errors import BackendError, DTypeError, GraphError, ShapeError
+from minigrad.errors import (
+    ArgumentError,
+    BackendError,
+    DTypeError,
+    GraphError,
+    ShapeError,
+)
 from minigrad.tape import Parameter, Tensor, from_dlpack, tensor
 from minigrad.testing import fake_device
 
@@ -142,6 +148,22 @@ class TestOperators:
         x = tensor([1.0], requires_grad=True)
         x.clone().backward()
         assert_array_equal(x.grad.data, [1.0])
+
+
+class TestShapes:
+    @pytest.mark.parametrize(
+        ("start", "shape"), [(0, (24,)), (1, (2, 12)), (-1, (2, 3, 4))]
+    )
+    def test_flatten(self, start, shape):
+        assert tensor(np.zeros((2, 3, 4))).flatten(start).shape == shape
+
+    def test_flatten_of_nothing_and_of_one(self):
+        assert tensor(np.zeros((0, 3))).flatten(1).shape == (0, 3)
+        assert tensor(1.0).flatten().shape == (1,)
+
+    def test_flatten_axis_out_of_range(self):
+        with pytest.raises(ArgumentError, match="start_axis 3, expected -2 to 1"):
+            tensor(np.zeros((2, 3))).flatten(3)
 
 
 class TestDevices:
