@@ -54,7 +54,8 @@ def add_scaled(
 
     x, y and scratch have one shape and dtype.
     """
-    if y.size > SMALL and type(y) is ndarray and type(x) is ndarray:
+    # BLAS leaves out what is times 0, where ufuncs make NaN of NaN times 0.
+    if y.size > SMALL and alpha and beta and type(y) is ndarray and type(x) is ndarray:
         routine = _routines().get(y.dtype)
         dense = y.flags.c_contiguous and x.flags.c_contiguous
         if routine is not None and dense and x.dtype == y.dtype and x.size == y.size:

@@ -9,12 +9,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from minigrad.backend import is_array
-from minigrad.errors import ShapeError, got
+from minigrad.errors import DTypeError, ShapeError, got
+from minigrad.functional._inputs import as_tensor
 from minigrad.functional.shaping import reshape, transpose
 from minigrad.kernels import cross_entropy as cross_entropy_kernels
 from minigrad.kernels import losses
-from minigrad.tape import Tensor, apply, tensor
+from minigrad.tape import Tensor, apply
 
 
 def cross_entropy(
@@ -37,16 +37,21 @@ def cross_entropy(
         reduction: "mean" over labels (or over distributions), "sum" or "none".
         label_smoothing: part of the target, in [0, 1], that is spread over all classes.
 
-    Raises ShapeError if shapes disagree or a mean is asked of nothing, ArgumentError
-    for a label out of range (on NumPy; see minigrad.kernels.cross_entropy).
+    Raises ShapeError if shapes disagree and for the mean of an empty batch; on NumPy
+    ArgumentError for a label out of range and for a mean over ignored labels only
+    (see minigrad.kernels.cross_entropy).
 
     >>> from minigrad.tape import tensor
     >>> round(cross_entropy(tensor([[2.0, 0.0], [0.0, 1.0]]), [0, 0]).item(), 4)
     0.7201
     """
-    input, target = _tensor(input), _tensor(target)
+    input, target = as_tensor(input), as_tensor(target)
     soft = target.dtype.kind in "fc"
     shape = input.shape[:1] + input.shape[2:] if input.ndim > 1 else ()
+    if soft and target.shape == shape != input.shape:
+        rule = f"integers for labels of shape {shape}"
+        found, remedy = target.dtype, 'cast them with .to("int64")'
+        raise DTypeError(got("cross_entropy", "target has dtype", found, rule, remedy))
     if input.ndim == 0 or target.shape != (input.shape if soft else shape):
         rule = f"{shape} or, as probabilities, {input.shape}"
         raise ShapeError(got("cross_entropy", "target has shape", target.shape, rule))
@@ -69,12 +74,6 @@ def cross_entropy(
             ignore_index=ignore_index,
         )
     return y if y.ndim == 0 or y.shape == shape else reshape(y, shape)
-
-
-def _tensor(value: Any) -> Tensor:
-    if isinstance(value, Tensor):
-        return value
-    return Tensor(value) if is_array(value) else tensor(value)
 
 
 def _rows(x: Tensor) -> Tensor:

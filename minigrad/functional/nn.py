@@ -12,11 +12,13 @@ from numpy.random import Generator
 
 from minigrad.backend import backend_of, to_backend
 from minigrad.errors import ArgumentError, ShapeError, got
+from minigrad.functional._inputs import as_tensor
 from minigrad.kernels import activations, gated
 from minigrad.kernels import dropout as dropout_kernel
 from minigrad.kernels import gaaf as gaaf_kernel
 from minigrad.kernels import linear as linear_kernel
 from minigrad.kernels import softmax as softmax_kernel
+from minigrad.kernels._arguments import is_real
 from minigrad.kernels.gaaf import Curve
 from minigrad.random import Streams, default_streams, keep_mask
 from minigrad.tape import Tensor, apply
@@ -187,7 +189,7 @@ def dropout(
     >>> dropout(tensor([1.0, 2.0, 3.0, 4.0]), 0.5, rng=generator(0, "mask")).tolist()
     [0.0, 0.0, 6.0, 8.0]
     """
-    x = _tensor(x)
+    x = as_tensor(x)
     return _drop("dropout", x, x.shape, p, training, rng)
 
 
@@ -209,15 +211,11 @@ def dropout2d(
     >>> dropout2d(x, 0.5, rng=generator(3, "mask")).tolist()
     [[[0.0, 0.0], [6.0, 8.0]]]
     """
-    x = _tensor(x)
+    x = as_tensor(x)
     if x.ndim < 2:
         raise ShapeError(got("dropout2d", "x has shape", x.shape, "(N, C, ...)"))
     shape = x.shape[:2] + (1,) * (x.ndim - 2)
     return _drop("dropout2d", x, shape, p, training, rng)
-
-
-def _tensor(x: Any) -> Tensor:
-    return x if isinstance(x, Tensor) else Tensor(x)
 
 
 def _drop(
@@ -229,8 +227,8 @@ def _drop(
     rng: Streams | Generator | None,
 ) -> Tensor:
     """Drop by a mask of shape, which broadcasts to that of x."""
-    if not 0 <= p <= 1:
-        raise ArgumentError(got(name, "p", p, "0 <= p <= 1"))
+    if not (is_real(p) and 0 <= p <= 1):
+        raise ArgumentError(got(name, "p", repr(p), "0 <= p <= 1"))
     if not training or p == 0:
         return x
     if not isinstance(rng, Generator):
@@ -286,8 +284,8 @@ def gaaf(
     )
 
 
-def _look_up(what: str, name: str, known: dict[str, Curve]) -> Curve:
-    curve = known.get(name)
+def _look_up(what: str, name: object, known: dict[str, Curve]) -> Curve:
+    curve = known.get(name) if isinstance(name, str) else None
     if curve is None:
         rule = f"a Curve or one of {', '.join(map(repr, known))}"
         raise ArgumentError(got("gaaf", what, repr(name), rule))

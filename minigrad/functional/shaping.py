@@ -5,12 +5,18 @@ Where NumPy gives a view, the result shares memory with x.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from operator import index as as_index
 from typing import Any
 
-from minigrad.errors import ShapeError, got
+import numpy
+
+from minigrad.backend import is_array
+from minigrad.errors import ArgumentError, ShapeError, got
+from minigrad.functional._inputs import as_tensor
 from minigrad.kernels import shaping
-from minigrad.tape import Tensor, apply
+from minigrad.kernels._arguments import axis_among
+from minigrad.tape import Tensor, apply, tensor
 from minigrad.typing import Shape
 
 
@@ -23,7 +29,7 @@ def reshape(x: Any, shape: Shape) -> Tensor:
     >>> reshape(tensor([1.0, 2.0, 3.0, 4.0]), (2, -1)).tolist()
     [[1.0, 2.0], [3.0, 4.0]]
     """
-    return apply(shaping.RESHAPE_KERNEL, x, shape=tuple(shape))
+    return apply(shaping.RESHAPE_KERNEL, x, shape=shape)
 
 
 def transpose(x: Any, axes: tuple[int, ...] | None = None) -> Tensor:
@@ -47,10 +53,10 @@ def expand(x: Any, shape: Shape) -> Tensor:
     >>> expand(tensor([[1.0], [2.0]]), (-1, 3)).tolist()
     [[1.0, 1.0, 1.0], [2.0, 2.0, 2.0]]
     """
-    return apply(shaping.EXPAND_KERNEL, x, shape=tuple(shape))
+    return apply(shaping.EXPAND_KERNEL, x, shape=shape)
 
 
-def concat(tensors: Sequence[Any], axis: int = 0) -> Tensor:
+def concat(tensors: Iterable[Any], axis: int = 0) -> Tensor:
     """Join tensors along an axis they have; all other axes must agree.
 
     Raises ShapeError if they do not, or if there is nothing to join.
@@ -59,11 +65,10 @@ def concat(tensors: Sequence[Any], axis: int = 0) -> Tensor:
     >>> concat([tensor([1.0, 2.0]), tensor([3.0])]).tolist()
     [1.0, 2.0, 3.0]
     """
-    _expect_any("concat", tensors)
-    return apply(shaping.CONCAT_KERNEL, *tensors, axis=axis)
+    return apply(shaping.CONCAT_KERNEL, *_parts("concat", tensors), axis=axis)
 
 
-def stack(tensors: Sequence[Any], axis: int = 0) -> Tensor:
+def stack(tensors: Iterable[Any], axis: int = 0) -> Tensor:
     """Join tensors of one shape along a new axis, which y has at position axis.
 
     Raises ShapeError if the shapes differ, or if there is nothing to join.
@@ -72,24 +77,28 @@ def stack(tensors: Sequence[Any], axis: int = 0) -> Tensor:
     >>> stack([tensor([1.0, 2.0]), tensor([3.0, 4.0])], axis=1).tolist()
     [[1.0, 3.0], [2.0, 4.0]]
     """
-    _expect_any("stack", tensors)
-    shape: Shape = tensors[0].shape
-    for place, tensor in enumerate(tensors):
-        if tensor.shape != shape:
+    parts = _parts("stack", tensors)
+    shape = parts[0].shape
+    for place, part in enumerate(parts):
+        if part.shape != shape:
             what = f"tensor {place} has shape"
-            raise ShapeError(got("stack", what, tensor.shape, f"{shape}, as tensor 0"))
+            raise ShapeError(got("stack", what, part.shape, f"{shape}, as tensor 0"))
     ndim = len(shape) + 1
-    if not -ndim <= axis < ndim:
-        rule = f"one of the {ndim} axes that the result has"
-        raise ShapeError(got("stack", "axis", axis, rule))
-    place = axis % ndim
+    place = axis_among("stack", axis, ndim, "axes that the result has")
     longer = (*shape[:place], 1, *shape[place:])
-    return concat([reshape(tensor, longer) for tensor in tensors], axis=place)
+    return concat([reshape(part, longer) for part in parts], axis=place)
 
 
-def _expect_any(name: str, tensors: Sequence[Any]) -> None:
-    if not tensors:
+def _parts(name: str, tensors: Iterable[Any]) -> list[Tensor]:
+    """Collect what is to be joined; of one tensor or array, its rows."""
+    given: object = tensors
+    if not isinstance(given, Iterable | Tensor) or isinstance(given, str):
+        rule = "a list of tensors"
+        raise ArgumentError(got(name, "tensors are", repr(given), rule))
+    parts = [as_tensor(part) for part in tensors]
+    if not parts:
         raise ShapeError(got(name, "tensors", "()", "at least one"))
+    return parts
 
 
 def pad(x: Any, widths: Sequence[tuple[int, int]], value: float = 0.0) -> Tensor:
@@ -101,12 +110,16 @@ def pad(x: Any, widths: Sequence[tuple[int, int]], value: float = 0.0) -> Tensor
     >>> pad(tensor([[1.0, 2.0]]), [(0, 1), (1, 0)]).tolist()
     [[0.0, 1.0, 2.0], [0.0, 0.0, 0.0]]
     """
-    pairs = tuple((before, after) for before, after in widths)
+    try:
+        pairs = tuple((as_index(before), as_index(after)) for before, after in widths)
+    except (TypeError, ValueError):
+        rule = "a pair (before, after) of ints for each axis"
+        raise ShapeError(got("pad", "widths", repr(widths), rule)) from None
     return apply(shaping.PAD_KERNEL, x, widths=pairs, value=value)
 
 
 def take(x: Any, index: Any, axis: int = 0) -> Tensor:
-    """Select the positions index, integers of any shape, along axis of x.
+    """Select the positions index, integers of any shape or lists, along axis of x.
 
     The axes of index stand where the axis was; negative positions count from the end; a
     position named twice gets the sum of both gradients. A position out of range raises
@@ -116,4 +129,7 @@ def take(x: Any, index: Any, axis: int = 0) -> Tensor:
     >>> take(tensor([10.0, 20.0, 30.0]), tensor([2, 0, -1])).tolist()
     [30.0, 10.0, 30.0]
     """
+    if not isinstance(index, Tensor) and not is_array(index):
+        # Of an empty list tensor would make floats.
+        index = tensor(index, dtype=None if numpy.size(index) else "int64")
     return apply(shaping.TAKE_KERNEL, x, index, axis=axis)

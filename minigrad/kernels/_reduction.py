@@ -1,11 +1,17 @@
-"""What losses share: PyTorch's reductions of one number an example or element."""
+"""What reductions and losses share: exact sums of float16, PyTorch's reductions."""
 
 from __future__ import annotations
 
 from minigrad.errors import ArgumentError, ShapeError, got
-from minigrad.typing import Array, Shape
+from minigrad.typing import Array, Axis, Shape
 
 REDUCTIONS = ("mean", "sum", "none")
+
+
+def total(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
+    """Add over axis; float16 gives float32, since a sum in float16 sticks at 2048."""
+    dtype = "float32" if x.dtype.char == "e" else None
+    return x.sum(axis=axis, dtype=dtype, keepdims=keepdims)
 
 
 def share(name: str, reduction: str, shape: Shape, count: int) -> float:
@@ -29,7 +35,6 @@ def reduced(losses: Array, reduction: str, weight: float) -> Array:
     """Sum weight * losses over all axes, unless reduction is "none"."""
     if reduction == "none":
         return losses
-    if losses.dtype.itemsize == 2:
-        # The sum of 65,520 ones is infinite in float16, their mean is not.
-        return (losses.sum(dtype="float32") * weight).astype(losses.dtype)
-    return losses.sum() * weight
+    # Weighted before it is cast: the sum of 65,520 ones is infinite in float16.
+    y = total(losses) * weight
+    return y.astype(losses.dtype) if y.dtype != losses.dtype else y

@@ -7,6 +7,8 @@
 
 Slopes at kinks, as in PyTorch: at 0 relu has 0, leaky_relu negative_slope, elu alpha;
 hardtanh has 0 at both ends. Infinite x gives the limits, NaN gives NaN. x is a float.
+A branch of slope 0 gives the gradient 0, be dy infinite; at NaN relu, elu and hardtanh
+pass dy on.
 
 Source of elu: Clevert, Unterthiner & Hochreiter 2016, arXiv:1511.07289.
 """
@@ -17,15 +19,10 @@ from typing import Any, NamedTuple
 
 from minigrad.backend import elementwise
 from minigrad.errors import ArgumentError
-from minigrad.kernels._analytic import at_least, at_most, logistic, within
+from minigrad.kernels._analytic import at_least, at_most, logistic, unless, within
+from minigrad.kernels._arguments import is_real, real
 from minigrad.kernels._spec import Kernel, expect_float
 from minigrad.typing import Array, Result
-
-
-class SavedX(NamedTuple):
-    """The input x."""
-
-    x: Array
 
 
 class SavedY(NamedTuple):
@@ -64,7 +61,7 @@ def _relu(xp: Any, x: Array, **out: Array) -> Array:
 
 @elementwise
 def _where_positive(xp: Any, dy: Array, y: Array, **out: Array) -> Array:
-    return xp.multiply(dy, xp.real(y) > 0, **out)
+    return unless(xp, xp.real(y) <= 0, dy, **out)
 
 
 def relu(x: Array) -> Result:
@@ -83,13 +80,15 @@ def _leaky_relu(xp: Any, x: Array, slope: float, **out: Array) -> Array:
 @elementwise
 def _leaky_slope(xp: Any, dy: Array, x: Array, slope: float, **out: Array) -> Array:
     positive = xp.real(x) > 0
-    return xp.add(dy * positive, dy * slope * ~positive, **out)
+    above = unless(xp, ~positive, dy)
+    return xp.add(above, unless(xp, positive, dy * slope), **out)
 
 
 def leaky_relu(x: Array, *, negative_slope: float = 0.01) -> Result:
     """Scale x by negative_slope where x <= 0."""
     expect_float("leaky_relu", x=x)
-    return _leaky_relu(x, negative_slope), SavedSlope(x, negative_slope)
+    slope = real("leaky_relu", "negative_slope", negative_slope)
+    return _leaky_relu(x, slope), SavedSlope(x, slope)
 
 
 @elementwise
@@ -100,14 +99,15 @@ def _elu(xp: Any, x: Array, alpha: float, **out: Array) -> Array:
 
 @elementwise
 def _elu_slope(xp: Any, dy: Array, x: Array, alpha: float, **out: Array) -> Array:
-    # Above 0 the exponential is 1, so dy * alpha + dy * (1 - alpha).
-    below = dy * (alpha * xp.exp(at_most(xp, x, 0)))
-    return xp.add(below, dy * (1 - alpha) * (xp.real(x) > 0), **out)
+    negative = xp.real(x) <= 0
+    below = unless(xp, ~negative, dy * (alpha * xp.exp(at_most(xp, x, 0))))
+    return xp.add(below, unless(xp, negative, dy), **out)
 
 
 def elu(x: Array, *, alpha: float = 1.0) -> Result:
     """Bend x <= 0 to alpha * (exp(x) - 1)."""
     expect_float("elu", x=x)
+    alpha = real("elu", "alpha", alpha)
     return _elu(x, alpha), SavedSlope(x, alpha)
 
 
@@ -155,18 +155,22 @@ def _where_inside(
     xp: Any, dy: Array, y: Array, low: float, high: float, **out: Array
 ) -> Array:
     y = xp.real(y)
-    return xp.multiply(dy, (y > low) & (y < high), **out)
+    return unless(xp, (y <= low) | (y >= high), dy, **out)
 
 
 def hardtanh(x: Array, *, min_val: float = -1.0, max_val: float = 1.0) -> Result:
     """Cut x to [min_val, max_val]."""
     expect_float("hardtanh", x=x)
-    if not min_val <= max_val:
+    low, high = (
+        real("hardtanh", "min_val", min_val),
+        real("hardtanh", "max_val", max_val),
+    )
+    if not low <= high:
         raise ArgumentError(
             f"hardtanh: min_val {min_val}, expected at most max_val {max_val}"
         )
-    y = _hardtanh(x, min_val, max_val)
-    return y, SavedEnds(y, min_val, max_val)
+    y = _hardtanh(x, low, high)
+    return y, SavedEnds(y, low, high)
 
 
 @elementwise
@@ -190,8 +194,10 @@ def _softplus_slope(
 def softplus(x: Array, *, beta: float = 1.0, threshold: float = 20.0) -> Result:
     """Round off relu, sharply for a great beta; x where beta * x > threshold."""
     expect_float("softplus", x=x)
-    if not beta > 0:
-        raise ArgumentError(f"softplus: beta {beta}, expected beta > 0")
+    threshold = real("softplus", "threshold", threshold)
+    if not (is_real(beta) and beta > 0):
+        raise ArgumentError(f"softplus: beta {beta!r}, expected beta > 0")
+    beta = float(beta)
     return _softplus(x, beta, threshold), SavedSoftplus(x, beta, threshold)
 
 

@@ -4,7 +4,8 @@
     power: y = a ** b    maximum, minimum: the greater, the smaller    neg: y = -a
 
 Every rule has one term, `direct`. A rule returns it in the broadcast shape; Kernel sums
-it to the input's shape. At a tie maximum and minimum give half to each side.
+it to the input's shape. At a tie maximum and minimum give half to each side, and where
+one is NaN all to both.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from minigrad.backend import array_module, elementwise
+from minigrad.kernels._analytic import unless
 from minigrad.kernels._spec import NOTHING, Kernel, expect_broadcastable
 from minigrad.typing import Array, Result, Terms
 
@@ -120,10 +122,10 @@ def minimum(a: Array, b: Array) -> Result:
 
 @elementwise
 def _where_greater(xp: Any, dy: Array, a: Array, b: Array, **out: Array) -> Array:
-    """Pass dy where a > b, half of it where a == b, nothing where one is NaN."""
+    """Pass dy where a > b, half of it where a == b, all where one is NaN."""
     a, b = xp.real(a), xp.real(b)
-    # Not xp.where, which takes five times as long where the outcome is a coin toss.
-    return xp.multiply(dy * (a > b) + dy * (a >= b), 0.5, **out)
+    half = 0.5 * dy
+    return xp.add(unless(xp, a < b, half), unless(xp, a <= b, half), **out)
 
 
 def _maximum_a(dy: Array, saved: Saved) -> Terms:

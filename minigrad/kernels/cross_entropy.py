@@ -17,7 +17,8 @@ import numpy
 
 from minigrad.backend import array_module
 from minigrad.errors import ArgumentError, DTypeError, ShapeError, got
-from minigrad.kernels._reduction import share
+from minigrad.kernels._arguments import is_real
+from minigrad.kernels._reduction import share, total
 from minigrad.kernels._spec import Kernel, expect_float, expect_shapes
 from minigrad.typing import Array, Module, Result, Terms
 
@@ -47,11 +48,11 @@ class SavedSoft(NamedTuple):
 
 def _expect_logits(name: str, x: Array, label_smoothing: float) -> None:
     expect_float(name, x=x)
-    if x.ndim != 2:
-        raise ShapeError(got(name, "x has shape", x.shape, "(N, K)"))
-    if not 0 <= label_smoothing <= 1:
+    if x.ndim != 2 or not x.shape[1]:
+        raise ShapeError(got(name, "x has shape", x.shape, "(N, K), K >= 1"))
+    if not (is_real(label_smoothing) and 0 <= label_smoothing <= 1):
         rule = "0 <= label_smoothing <= 1"
-        raise ArgumentError(got(name, "label_smoothing", label_smoothing, rule))
+        raise ArgumentError(got(name, "label_smoothing", repr(label_smoothing), rule))
 
 
 def _kept_rows(
@@ -88,8 +89,9 @@ def softmax_cross_entropy(
     """Score logits x (N, K) against integer labels t (N,), 0 <= t < K.
 
     Rows labelled ignore_index count neither in the loss nor in the N of the mean. A
-    label out of range raises ArgumentError on NumPy; on CuPy, where a look would wait
-    for the device, the loss of its row is wrong instead, and the mean of no row is NaN.
+    label out of range, and a mean where all are ignored, raise ArgumentError on NumPy.
+    On CuPy, where a look would wait for the device, the loss of such a row is wrong
+    instead, and such a mean is NaN.
     """
     name = "softmax_cross_entropy"
     _expect_logits(name, x, label_smoothing)
@@ -109,15 +111,21 @@ def softmax_cross_entropy(
     p = _shifted(xp, x)
     losses = (label_smoothing - 1) * p[xp.arange(count), t]
     if label_smoothing:
-        losses -= (label_smoothing / num_classes) * p.sum(axis=1)
+        losses -= (label_smoothing / num_classes) * total(p, 1)
     xp.exp(p, out=p)
-    total = p.sum(axis=1, keepdims=True)
-    p /= total
-    losses = (losses + xp.log(total[:, 0])) * weight
-    y = losses if reduction == "none" else losses.sum()
+    s = total(p, 1, keepdims=True)
+    p /= s
+    losses = (losses + xp.log(s[:, 0])) * weight
+    y = _summed(losses, reduction, x)
     if kept is not None:
         weight = weight[:, None]
     return y, Saved(p, t, weight, label_smoothing)
+
+
+def _summed(losses: Array, reduction: str, x: Array) -> Array:
+    """Add weighted losses, which for float16 are float32 until here."""
+    y = losses if reduction == "none" else losses.sum()
+    return y.astype(x.dtype) if x.dtype.char == "e" else y
 
 
 def _shifted(xp: Module, x: Array) -> Array:
@@ -136,7 +144,7 @@ def _weights(xp: Module, kept: Array, x: Array, reduction: str) -> Array:
             f"softmax_cross_entropy: all {kept.size} labels are ignore_index, "
             'expected at least one other for reduction="mean"'
         )
-    return weight / weight.sum()
+    return weight / total(weight)
 
 
 def _scale(dy: Array, weight: Any) -> Array:
@@ -178,11 +186,10 @@ def softmax_cross_entropy_soft(
     xp = array_module(x, t)
     weight = share(name, reduction, x.shape, len(x))
     log_p = _shifted(xp, x)
-    log_p -= xp.log(xp.exp(log_p).sum(axis=1, keepdims=True))
+    log_p -= xp.log(total(xp.exp(log_p), 1, keepdims=True))
     q = (1 - label_smoothing) * t + label_smoothing / x.shape[1]
-    losses = (q * log_p).sum(axis=1) * -weight
-    y = losses if reduction == "none" else losses.sum()
-    return y, SavedSoft(log_p, q, weight, label_smoothing)
+    losses = total(q * log_p, 1) * -weight
+    return _summed(losses, reduction, x), SavedSoft(log_p, q, weight, label_smoothing)
 
 
 def soft_x_terms(dy: Array, saved: SavedSoft) -> Terms:
@@ -190,7 +197,7 @@ def soft_x_terms(dy: Array, saved: SavedSoft) -> Terms:
     xp = array_module(dy)
     log_p, q, weight, _ = saved
     scale = _scale(dy, weight)
-    often = q.sum(axis=1, keepdims=True) * scale
+    often = total(q, 1, keepdims=True) * scale
     return {"prediction": xp.exp(log_p) * often, "target": -q * scale}
 
 

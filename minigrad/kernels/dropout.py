@@ -14,6 +14,7 @@ import numpy
 
 from minigrad.backend import elementwise
 from minigrad.errors import ArgumentError, ShapeError, got
+from minigrad.kernels._arguments import is_real
 from minigrad.kernels._spec import Kernel, expect_float
 from minigrad.typing import Array, Result
 
@@ -36,9 +37,9 @@ def forward(x: Array, mask: Array, *, keep_prob: float) -> Result:
     mask broadcasts to the shape of x. keep_prob in [0, 1]; 0 makes y zero.
     """
     expect_float("dropout", x=x)
-    if not 0 <= keep_prob <= 1:
+    if not (is_real(keep_prob) and 0 <= keep_prob <= 1):
         rule = "0 <= keep_prob <= 1"
-        raise ArgumentError(got("dropout", "keep_prob", keep_prob, rule))
+        raise ArgumentError(got("dropout", "keep_prob", repr(keep_prob), rule))
     if mask.shape != x.shape:
         _expect_fitting(x, mask)
     if mask.dtype.kind != "b" and mask.dtype != x.dtype:

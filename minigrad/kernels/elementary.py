@@ -4,7 +4,8 @@
     square: y = x * x    abs: y = |x|    sin, cos (radians)    reciprocal: y = 1 / x
 
 Outside its domain a function gives what NumPy gives: NaN for log(-1), inf for 1 / 0.
-The derivative of abs at 0 is 0; those of log, sqrt and reciprocal at 0 are infinite.
+The derivative of abs at 0 is 0, at NaN it is NaN (PyTorch: 0); those of log, sqrt and
+reciprocal at 0 are infinite.
 """
 
 from __future__ import annotations

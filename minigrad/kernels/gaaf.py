@@ -19,13 +19,14 @@ import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Self
 
 import numpy
 
 from minigrad.backend import array_module, elementwise
 from minigrad.errors import ArgumentError, got
 from minigrad.kernels._analytic import at_least, logistic, magnitude, within
+from minigrad.kernels._arguments import is_real
 from minigrad.kernels._spec import Kernel
 from minigrad.typing import Array, Result, Terms
 
@@ -50,6 +51,14 @@ class Curve:
     value: Callable[[Array], Array] = field(init=False, repr=False)
     """function, evaluated the fast way of the array's backend."""
 
+    def __copy__(self) -> Self:
+        """Return itself: curves do not change, RECOMMENDED knows them by identity."""
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        """Return itself."""
+        return self
+
     def __post_init__(self) -> None:
         def formula(xp: Any, x: Array, **out: Array) -> Array:
             # exp(-x**2) is 0 where x**2 is inf: no cause to warn.
@@ -68,6 +77,7 @@ SIGMOID: Final = Curve("sigmoid", logistic, lambda xp, x, y: y * (1 - y))
 
 def gaussian(c: float = 3.0) -> Curve:
     """Give exp(-x**2 / c): a bump, the shape for tanh."""
+    c = float(c)  # A NumPy scalar would widen float32.
     return Curve(
         f"gaussian(c={c:g})",
         lambda xp, x: xp.exp(x * x * (-1 / c)),
@@ -77,6 +87,7 @@ def gaussian(c: float = 3.0) -> Curve:
 
 def shifted_sigmoid(a: float = 4.0, b: float = 1.0) -> Curve:
     """Give sigmoid(b * (x + a)): a step at -a, the shape for relu."""
+    a, b = float(a), float(b)
     return Curve(
         f"sigmoid(a={a:g}, b={b:g})",
         lambda xp, x: logistic(xp, (x + a) * b),
@@ -86,6 +97,7 @@ def shifted_sigmoid(a: float = 4.0, b: float = 1.0) -> Curve:
 
 def laplace(c: float = 1.0) -> Curve:
     """Give exp(-|x| / c); slope 0 at 0."""
+    c = float(c)
     return Curve(
         f"laplace(c={c:g})",
         lambda xp, x: xp.exp(magnitude(xp, x) * (-1 / c)),
@@ -135,8 +147,8 @@ class Parts(NamedTuple):
 
 
 @elementwise
-def _near(xp: Any, x: Array, bound: float, **out: Array) -> Array:
-    return within(xp, x, -bound, bound, **out)
+def _near(xp: Any, x: Array, low: float, high: float, **out: Array) -> Array:
+    return within(xp, x, low, high, **out)
 
 
 @elementwise
@@ -155,7 +167,7 @@ def _accelerated(xp: Any, phi: Array, g: Array, s: Array, **out: Array) -> Array
 def _parts(x: Array, activation: Curve, shape: Curve, k: float) -> Parts:
     # A hair less than the largest x whose x k is finite.
     bound = float(numpy.finfo(x.dtype).max) * (1 - 1e-6) / max(k, 1.0)
-    near = _near(x, bound)
+    near = _near(x, -bound, bound)
     g = _sawtooth(x, near, k)
     return Parts(x, near, activation.value(x), shape.value(near), g)
 
@@ -186,8 +198,8 @@ def forward(
 
     k > 0 teeth per unit of x. The backward is the same in both modes.
     """
-    if not 0 < k < math.inf:
-        raise ArgumentError(got("gaaf", "k", k, "0 < k < inf"))
+    if not (is_real(k) and 0 < k < math.inf):
+        raise ArgumentError(got("gaaf", "k", repr(k), "0 < k < inf"))
     if mode not in MODES:
         raise ArgumentError(got("gaaf", "mode", repr(mode), f"one of {MODES}"))
     dtype = x.dtype

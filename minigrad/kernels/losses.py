@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from minigrad.backend import elementwise
 from minigrad.errors import ArgumentError, ShapeError, got
 from minigrad.kernels._analytic import at_least, at_most, logistic, within
+from minigrad.kernels._arguments import is_real
 from minigrad.kernels._reduction import reduced, share
 from minigrad.kernels._spec import Kernel, expect_float
 from minigrad.typing import Array, Result, Terms
@@ -55,8 +56,10 @@ def squared_error(x: Array, t: Array, *, reduction: str = "mean") -> Result:
 
 
 @elementwise
-def _clipped(xp: Any, x: Array, t: Array, delta: float, **out: Array) -> Array:
-    return within(xp, x - t, -delta, delta, **out)
+def _clipped(
+    xp: Any, x: Array, t: Array, low: float, high: float, **out: Array
+) -> Array:
+    return within(xp, x - t, low, high, **out)
 
 
 @elementwise
@@ -68,22 +71,26 @@ def _huber(xp: Any, x: Array, t: Array, slope: Array, **out: Array) -> Array:
 def huber(x: Array, t: Array, *, delta: float = 1.0, reduction: str = "mean") -> Result:
     """Square small differences, take large ones (beyond delta > 0) linearly."""
     weight = _weight("huber_loss", x, t, reduction)
-    if not delta > 0:
-        raise ArgumentError(got("huber_loss", "delta", delta, "delta > 0"))
-    slope = _clipped(x, t, delta)
+    if not (is_real(delta) and delta > 0):
+        raise ArgumentError(got("huber_loss", "delta", repr(delta), "delta > 0"))
+    slope = _clipped(x, t, -float(delta), float(delta))
     return reduced(_huber(x, t, slope), reduction, weight), Saved(slope, weight)
 
 
 @elementwise
 def _bce(xp: Any, x: Array, t: Array, **out: Array) -> Array:
-    # max(x, 0) - x t + log(1 + exp(-|x|)): the logarithm of p itself overflows.
-    above = at_least(xp, x, 0)
-    bend = xp.log1p(xp.exp(at_most(xp, x, 0) - above))
-    return xp.add(above - x * t, bend, **out)
+    # max(x, 0) - x t + log(1 + exp(-|x|)): the logarithm of p itself overflows. Not the
+    # difference of the first two: both may be infinite.
+    above, below = at_least(xp, x, 0), at_most(xp, x, 0)
+    bend = xp.log1p(xp.exp(below - above))
+    return xp.add((1 - t) * above - t * below, bend, **out)
 
 
 def bce_with_logits(x: Array, t: Array, *, reduction: str = "mean") -> Result:
-    """Score logits x of "yes" against t in [0, 1], the probability of "yes"."""
+    """Score logits x of "yes" against t in [0, 1], the probability of "yes".
+
+    An infinite x costs inf, or NaN if its side is certain (x = inf with t = 1).
+    """
     weight = _weight("bce_with_logits", x, t, reduction)
     return reduced(_bce(x, t), reduction, weight), SavedLogits(x, t, weight)
 

@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 from minigrad.backend import array_module
 from minigrad.errors import ShapeError, got
+from minigrad.kernels._arguments import axes_of
+from minigrad.kernels._reduction import total
 from minigrad.kernels._spec import Kernel
 from minigrad.typing import Array, Axis, Module, Result, Shape, Terms
 
@@ -44,25 +46,12 @@ class SavedMax(NamedTuple):
 class SavedExponents(NamedTuple):
     """x, and with the reduced axes as 1: what was taken off it, and sum e**(x - shift).
 
-    The total is 1 where the sum is 0.
+    The sum is 1 where it would be 0.
     """
 
     x: Array
     shift: Array
-    total: Array
-
-
-def _axes(name: str, x: Array, axis: Axis) -> tuple[int, ...]:
-    """Return axis as a sorted tuple without negative numbers."""
-    if axis is None:
-        return tuple(range(x.ndim))
-    given = axis if isinstance(axis, tuple) else (axis,)
-    axes = {number + x.ndim if number < 0 else number for number in given}
-    if len(axes) != len(given) or not axes <= set(range(x.ndim)):
-        raise ShapeError(
-            got(name, "axis", axis, f"different axes of x, whose shape is {x.shape}")
-        )
-    return tuple(sorted(axes))
+    exponentials: Array
 
 
 def _expect_elements(name: str, x: Array, axes: tuple[int, ...]) -> None:
@@ -85,16 +74,10 @@ def _without(y: Array, axes: tuple[int, ...], keepdims: bool) -> Array:
     return y.reshape(shape)
 
 
-def _total(x: Array, axes: tuple[int, ...], keepdims: bool) -> Array:
-    """Add over axes; float16 adds up to float32."""
-    dtype = "float32" if x.dtype.char == "e" else None
-    return x.sum(axis=axes, dtype=dtype, keepdims=keepdims)
-
-
 def sum_(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Result:
     """Add the elements over axis; float16 is added in float32."""
-    axes = _axes("sum", x, axis)
-    y = _total(x, axes, keepdims)
+    axes = axes_of("sum", x, axis)
+    y = total(x, axes, keepdims)
     if x.dtype.char == "e":
         y = y.astype(x.dtype)
     return y, SavedShape(_kept(x, axes), 1)
@@ -102,10 +85,10 @@ def sum_(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Result:
 
 def mean(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Result:
     """Average the elements over axis; integers give floats."""
-    axes = _axes("mean", x, axis)
+    axes = axes_of("mean", x, axis)
     _expect_elements("mean", x, axes)
     number = math.prod(x.shape[axis] for axis in axes)
-    y = _total(x, axes, keepdims) / number
+    y = total(x, axes, keepdims) / number
     if x.dtype.char == "e":
         y = y.astype(x.dtype)
     return y, SavedShape(_kept(x, axes), number)
@@ -114,7 +97,7 @@ def mean(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Result:
 def max_(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Result:
     """Take the greatest element over axis; NaN if one is NaN."""
     xp = array_module(x)
-    axes = _axes("max", x, axis)
+    axes = axes_of("max", x, axis)
     _expect_elements("max", x, axes)
     y = xp.max(x.real, axis=axes, keepdims=True)
     if x.dtype.kind == "c":
@@ -137,7 +120,7 @@ def _max_terms(dy: Array, saved: SavedMax) -> Terms:
 def prod(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Result:
     """Multiply the elements over axis."""
     xp = array_module(x)
-    axes = _axes("prod", x, axis)
+    axes = axes_of("prod", x, axis)
     y = xp.prod(x, axis=axes, keepdims=keepdims)
     return y, SavedInput(x, axes, _kept(x, axes))
 
@@ -170,24 +153,26 @@ def _prod_terms(dy: Array, saved: SavedInput) -> Terms:
 def logsumexp(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Result:
     """Compute ln sum e**x over axis without overflow; -inf if all elements are -inf."""
     xp = array_module(x)
-    axes = _axes("logsumexp", x, axis)
+    axes = axes_of("logsumexp", x, axis)
     _expect_elements("logsumexp", x, axes)
     peak = xp.max(x.real, axis=axes, keepdims=True)
     # Where all are -inf, x - peak would be inf - inf.
     shift = xp.where(xp.isfinite(peak), peak, 0)
-    total = xp.sum(xp.exp(x - shift), axis=axes, keepdims=True)
-    empty = total.real == 0
-    total = xp.where(empty, 1, total)
-    y = xp.where(empty, -math.inf, xp.log(total) + shift)
-    return _without(y, axes, keepdims), SavedExponents(x, shift, total)
+    exponentials = total(xp.exp(x - shift), axes, keepdims=True)
+    empty = exponentials.real == 0
+    exponentials = xp.where(empty, 1, exponentials)
+    y = xp.where(empty, -math.inf, xp.log(exponentials) + shift)
+    if x.dtype.char == "e":
+        y = y.astype(x.dtype)
+    return _without(y, axes, keepdims), SavedExponents(x, shift, exponentials)
 
 
 def _logsumexp_terms(dy: Array, saved: SavedExponents) -> Terms:
     """Send dy times the share e**x_i / sum e**x_j; 0 where all elements are -inf."""
     xp = array_module(dy)
-    x, shift, total = saved
+    x, shift, exponentials = saved
     # Not exp(x - y): y holds ln(total) only to the precision of a much larger shift.
-    return {"direct": dy.reshape(shift.shape) / total * xp.exp(x - shift)}
+    return {"direct": dy.reshape(shift.shape) / exponentials * xp.exp(x - shift)}
 
 
 SUM_KERNEL = Kernel(

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import importlib
 import math
-from typing import Any, NamedTuple
+from types import EllipsisType
+from typing import Any, Final, NamedTuple
 
 import numpy
 from numpy import ndarray
 
 from minigrad.backend import array_module, is_array, scatter_add
 from minigrad.errors import BadIndexError, DTypeError, ShapeError, got
+from minigrad.kernels._arguments import axis_of, integers, real, shape_of
 from minigrad.kernels._spec import NOTHING, Kernel
 from minigrad.typing import Array, DType, Result, Shape, Terms
 
@@ -56,6 +58,7 @@ class SavedTake(NamedTuple):
 
 def reshape(x: Array, *, shape: Shape) -> Result:
     """Give the elements of x another shape; one length may be -1."""
+    shape = shape_of("reshape", shape)
     known = math.prod(size for size in shape if size != -1)
     free = shape.count(-1)
     # Beside a 0 no length follows for -1.
@@ -66,17 +69,11 @@ def reshape(x: Array, *, shape: Shape) -> Result:
     return x.reshape(shape), SavedShape(x.shape)
 
 
-def _axis(name: str, x: Array, axis: int) -> int:
-    """Return axis counted from the front."""
-    if not -x.ndim <= axis < x.ndim:
-        raise ShapeError(got(name, "axis", axis, f"an axis of x {x.shape}"))
-    return axis % x.ndim
-
-
 def transpose(x: Array, *, axes: tuple[int, ...] | None = None) -> Result:
     """Permute the axes of x, by default reverse them."""
     if axes is None:
         axes = tuple(range(x.ndim))[::-1]
+    axes = integers("transpose", "axes", axes)
     order = tuple(axis + x.ndim if axis < 0 else axis for axis in axes)
     if sorted(order) != list(range(x.ndim)):
         rule = f"each of the {x.ndim} axes of x {x.shape} once"
@@ -87,6 +84,7 @@ def transpose(x: Array, *, axes: tuple[int, ...] | None = None) -> Result:
 
 def expand(x: Array, *, shape: Shape) -> Result:
     """Repeat x along axes of length 1 and new ones in front; -1 keeps a length."""
+    shape = shape_of("expand", shape)
     lead = len(shape) - x.ndim
     have = (1,) * lead + x.shape
     full = tuple(
@@ -105,7 +103,7 @@ def expand(x: Array, *, shape: Shape) -> Result:
 def concat(*x: Array, axis: int = 0) -> Result:
     """Join arrays that agree in all other axes along axis."""
     first = x[0]
-    axis = _axis("concat", first, axis)
+    axis = axis_of("concat", first, axis)
     parts: list[tuple[slice, ...]] = []
     start = 0
     for place, array in enumerate(x):
@@ -127,6 +125,7 @@ def pad(x: Array, *, widths: tuple[tuple[int, int], ...], value: float = 0.0) ->
     if len(widths) != x.ndim or any(min(pair) < 0 for pair in widths):
         rule = f"a pair (before, after) of at least 0 for each axis of x {x.shape}"
         raise ShapeError(got("pad", "widths", widths, rule))
+    value = real("pad", "value", value)
     sides = list(zip(x.shape, widths, strict=True))
     shape = tuple(before + size + after for size, (before, after) in sides)
     inner = tuple(slice(before, before + size) for size, (before, _) in sides)
@@ -152,12 +151,22 @@ def getitem(x: Array, *, index: Any) -> Result:
     return y, SavedIndex(x.shape, parts, repeats)
 
 
+_ONE_PLACE: Final = (int, slice, type(None), EllipsisType, numpy.generic)
+"""Parts of an index that name no position twice."""
+
+
 def _frozen(x: Array, part: Any) -> Any:
     """Copy an index array, since its owner may write to it before backward."""
-    if isinstance(part, list):
-        # An empty list would become an array of floats.
-        return array_module(x).asarray(part, dtype=None if part else "int64")
-    return array_module(x, part).array(part) if is_array(part) else part
+    if isinstance(part, _ONE_PLACE):
+        return part
+    if is_array(part):
+        return array_module(x, part).array(part)
+    try:
+        # Lists, tuples, ranges. Of nothing NumPy would make an array of floats.
+        return array_module(x).asarray(part, dtype=None if len(part) else "int64")
+    except (TypeError, ValueError):
+        rule = "integers, slices, None, ... or arrays of integers or booleans"
+        raise BadIndexError(got("getitem", "index", repr(part), rule)) from None
 
 
 def _getitem_terms(dy: Array, saved: SavedIndex) -> Terms:
@@ -178,7 +187,7 @@ def take(x: Array, index: Array, *, axis: int = 0) -> Result:
     for the device, so there it gives NaN.
     """
     xp = array_module(x, index)
-    axis = _axis("take", x, axis)
+    axis = axis_of("take", x, axis)
     if index.dtype.kind not in "iu":
         raise DTypeError(got("take", "index has dtype", index.dtype, "integers"))
     # NumPy before 2.1 takes no uint64, whose largest values fit no axis anyway.

@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 from minigrad.backend import array_module
 from minigrad.errors import ShapeError, got
+from minigrad.kernels._arguments import axis_of
+from minigrad.kernels._reduction import total
 from minigrad.kernels._spec import Kernel, expect_float
 from minigrad.typing import Array, Result, Terms
 
@@ -26,9 +28,7 @@ class Saved(NamedTuple):
 def _shifted(name: str, x: Array, axis: int) -> Array:
     """Check x and axis, and take the maximum off x."""
     expect_float(name, x=x)
-    if not -x.ndim <= axis < x.ndim:
-        rule = f"one of the {x.ndim} axes of x, whose shape is {x.shape}"
-        raise ShapeError(got(name, "axis", axis, rule))
+    axis = axis_of(name, x, axis)
     if x.shape[axis] == 0:
         rule = f"at least one element along axis {axis}"
         raise ShapeError(got(name, "x has shape", x.shape, rule))
@@ -39,7 +39,7 @@ def softmax(x: Array, *, axis: int = -1) -> Result:
     """Turn x into probabilities, which sum to 1 along axis."""
     xp = array_module(x)
     y = xp.exp(_shifted("softmax", x, axis))
-    y /= y.sum(axis=axis, keepdims=True)
+    y /= total(y, axis, keepdims=True)
     return y, Saved(y, axis)
 
 
@@ -49,14 +49,14 @@ def softmax_terms(dy: Array, saved: Saved) -> Terms:
     direct = dy * y
     return {
         "direct": direct,
-        "through_sum": -y * direct.sum(axis=axis, keepdims=True),
+        "through_sum": -y * total(direct, axis, keepdims=True),
     }
 
 
 def _softmax_fused(dy: Array, saved: Saved) -> Array:
     y, axis = saved
     dx = dy * y
-    dx -= y * dx.sum(axis=axis, keepdims=True)
+    dx -= y * total(dx, axis, keepdims=True)
     return dx
 
 
@@ -64,7 +64,7 @@ def log_softmax(x: Array, *, axis: int = -1) -> Result:
     """Take the logarithm of softmax, exact also where softmax is 0 in floats."""
     xp = array_module(x)
     y = _shifted("log_softmax", x, axis)
-    y -= xp.log(xp.exp(y).sum(axis=axis, keepdims=True))
+    y -= xp.log(total(xp.exp(y), axis, keepdims=True))
     return y, Saved(y, axis)
 
 
@@ -75,7 +75,7 @@ def log_softmax_terms(dy: Array, saved: Saved) -> Terms:
 
 def _through_sum(dy: Array, saved: Saved) -> Array:
     xp = array_module(dy)
-    return xp.exp(saved.y) * -dy.sum(axis=saved.axis, keepdims=True)
+    return xp.exp(saved.y) * -total(dy, saved.axis, keepdims=True)
 
 
 SOFTMAX_KERNEL = Kernel(

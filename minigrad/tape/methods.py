@@ -9,11 +9,12 @@ from typing import Any, ClassVar, Self
 import numpy
 
 from minigrad.backend import array_module
-from minigrad.errors import ArgumentError, got
+from minigrad.errors import ArgumentError, ShapeError, got
 from minigrad.kernels import activations as act
 from minigrad.kernels import elementary as ele
 from minigrad.kernels import reductions as red
 from minigrad.kernels import shaping
+from minigrad.kernels._arguments import axis_of
 from minigrad.tape.values import Values
 from minigrad.typing import Axis, Shape
 
@@ -82,6 +83,10 @@ class Methods(Values):
     def argmax(self, axis: int | None = None) -> Self:
         """Return the position of the greatest over axis; needs no gradient."""
         xp = array_module(self.data)
+        if axis is not None:
+            axis = axis_of("argmax", self.data, axis)
+        if not self.size:
+            raise ShapeError(got("argmax", "shape", self.shape, "some elements"))
         return self.wrap(xp.asarray(xp.argmax(self.data, axis=axis)))
 
     # -- elementary functions ----------------------------------------------------------

@@ -29,11 +29,21 @@ def refused(what: str) -> NoReturn:
     )
 
 
+def numbers_only(*_: Any) -> NoReturn:
+    """Raise for an operation on numbers inside a fused formula."""
+    raise BackendError(
+        "fake device: an operation on numbers only inside a fused formula, expected "
+        "an array among the operands; CuPy computes it in float16, so do it outside"
+    )
+
+
 def unwrap(value: Any, seen: dict[int, Any]) -> Any:
     """Replace device arrays by their host arrays; seen finds the way back.
 
     Raises TypeError for host arrays, as CuPy does.
     """
+    if isinstance(value, FusedNumber):
+        return value.value
     if isinstance(value, FusedArray):
         seen[id(value.host)] = value
         return value.host
@@ -60,6 +70,9 @@ def call(
     into: type[FusedArray], function: Callable[..., Any], *values: Any, **options: Any
 ) -> Any:
     """Call a NumPy function on device arrays; the results are of class into."""
+    kinds = {type(value) for value in values}
+    if FusedNumber in kinds and FusedArray not in kinds:
+        numbers_only()
     seen: dict[int, Any] = {}
     result = function(*unwrap(values, seen), **unwrap(options, seen))
     return wrap(result, seen, into)
@@ -69,7 +82,7 @@ def binary(ufunc: numpy.ufunc, *, swap: bool = False) -> Callable[[Any, Any], An
     """Make an operator of a ufunc of two arrays; swap: the reflected one."""
 
     def operate(self: Any, other: Any) -> Any:
-        if not isinstance(other, FusedArray | ndarray | NUMBERS):
+        if not isinstance(other, FusedArray | FusedNumber | ndarray | NUMBERS):
             # Other classes, such as Tensor, may know what to do with us.
             return ufunc(other, self) if swap else ufunc(self, other)
         return call(type(self), ufunc, *((other, self) if swap else (self, other)))
@@ -108,6 +121,29 @@ def refusing(what: str) -> Callable[..., NoReturn]:
         refused(what)
 
     return refuse
+
+
+class FusedNumber:
+    """What a formula sees inside `fuse` of a number: it combines with arrays only."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        """Stand for a Python or NumPy number."""
+        self.value = value
+
+    def _combine(self, other: Any) -> Any:
+        return NotImplemented if isinstance(other, FusedArray) else numbers_only()
+
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = _combine
+    __truediv__ = __rtruediv__ = __floordiv__ = __rfloordiv__ = _combine
+    __mod__ = __rmod__ = __pow__ = __rpow__ = _combine
+    __lt__ = __le__ = __gt__ = __ge__ = _combine
+    __eq__ = __ne__ = _combine  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]
+
+    __neg__ = __pos__ = __abs__ = __invert__ = numbers_only
+    __bool__ = __int__ = __float__ = __index__ = numbers_only
 
 
 class FusedArray:

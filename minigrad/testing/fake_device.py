@@ -20,7 +20,7 @@ from minigrad.backend import Backend, is_array, registered
 from minigrad.errors import BackendError
 from minigrad.testing._cupy_names import Known, cupy_names
 from minigrad.testing._fake_array import FakeArray, host_index
-from minigrad.testing._fused_array import NUMBERS, FusedArray, call, unwrap
+from minigrad.testing._fused_array import NUMBERS, FusedArray, FusedNumber, call, unwrap
 from minigrad.typing import Module
 
 
@@ -201,7 +201,10 @@ def _fuse(formula: Callable[..., Any]) -> Callable[..., Any]:
         for value in values:
             if not isinstance(value, FakeArray | NUMBERS):
                 raise TypeError(f"Unsupported type {type(value)} in a fused formula")
-        seen = [FusedArray(v.host) if isinstance(v, FakeArray) else v for v in values]
+        seen = [
+            FusedArray(v.host) if isinstance(v, FakeArray) else FusedNumber(v)
+            for v in values
+        ]
         result = formula(*seen)
         if isinstance(result, tuple):
             return tuple(_unfused(part) for part in result)

@@ -36,6 +36,15 @@ def test_without_a_known_blas_ufuncs_do_the_same(monkeypatch):
     assert_allclose(y, plain, rtol=0, atol=1e-6)
 
 
+@pytest.mark.parametrize("size", SIZES[1:])
+@pytest.mark.parametrize(("alpha", "beta"), [(0.0, 1.0), (1.0, 0.0), (0.0, 0.5)])
+def test_nan_times_0_is_nan_at_every_size(size, alpha, beta):
+    y, x = drawn(size, "float32")
+    y[0] = x[0] = np.nan
+    backend.add_scaled(y, x, alpha, beta, scratch=np.empty_like(y))
+    assert np.isnan(y).tolist() == [True] + [False] * (size - 1)
+
+
 def test_strided_views_are_taken_as_they_are():
     y, x = (array.reshape(-1, 2) for array in drawn(4 * _blas.SMALL, "float64"))
     other = y[:, 1].copy()

@@ -86,3 +86,13 @@ def test_label_out_of_range_is_refused():
 def test_shapes_are_never_broadcast():
     with pytest.raises(ShapeError, match="mse_loss: t has shape"):
         losses.mse_loss(tensor(np.zeros((3, 1))), tensor(np.zeros(3)))
+
+
+def test_mean_over_ignored_labels_only_is_refused():
+    with pytest.raises(ArgumentError, match="all 2 labels are ignore_index"):
+        losses.cross_entropy(tensor(np.zeros((2, 3))), [-100, -100])
+
+
+def test_lists_of_floats_are_float32():
+    found = losses.cross_entropy([[1.0, 2.0]], [[0.5, 0.5]])
+    assert found.dtype == np.float32

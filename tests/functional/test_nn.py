@@ -162,3 +162,15 @@ def test_gaaf_in_backward_only_mode_gives_tanh():
 def test_gaaf_of_unknown_functions_is_refused(params, message):
     with pytest.raises(ArgumentError, match=message):
         nn.gaaf(tensor(X), **params)
+
+
+@pytest.mark.parametrize("name", [[1], None, 3, "cosine"])
+def test_what_names_no_curve_is_refused(name):
+    with pytest.raises(
+        ArgumentError, match=r"gaaf: activation .+, expected a Curve or"
+    ):
+        nn.gaaf(tensor([1.0]), activation=name)
+
+
+def test_dropout_takes_lists():
+    assert nn.dropout([1.0, 2.0], training=False).dtype == np.float32

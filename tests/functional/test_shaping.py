@@ -88,3 +88,37 @@ def test_stack_refuses_an_axis_that_the_result_lacks():
 def test_take_refuses_a_position_out_of_range():
     with pytest.raises(ArgumentError, match="take: index has 3, expected -3 to 2"):
         F.take(tensor([1.0, 2.0, 3.0]), tensor([0, 3]))
+
+
+@pytest.mark.parametrize("index", [0, [0, 0], (1, 0), range(2), [], [[1], [0]]])
+def test_take_takes_numbers_and_lists(index):
+    x = np.arange(3.0)
+    found = F.take(tensor(x), index)
+    assert found.tolist() == np.take(x, np.array(index, int)).tolist()
+
+
+@pytest.mark.parametrize("join", [F.stack, F.concat])
+def test_what_is_joined_comes_as_lists_generators_or_rows(join):
+    rows = [[1.0, 2.0], [3.0, 4.0]]
+    expected = join([tensor(row) for row in rows]).tolist()
+    assert join(rows).tolist() == expected
+    assert join(tensor(row) for row in rows).tolist() == expected
+    assert join(tensor(rows)).tolist() == expected
+    assert join(np.array(rows)).tolist() == expected
+
+
+@pytest.mark.parametrize("join", [F.stack, F.concat])
+@pytest.mark.parametrize("given", [1.0, None, "ab"])
+def test_what_cannot_be_joined_is_refused(join, given):
+    with pytest.raises(ArgumentError, match=r"tensors are .+, expected a list of"):
+        join(given)
+
+
+@pytest.mark.parametrize("widths", [[1], (1, 1), 1, [(1, "a")], [(1, 2, 3)]])
+def test_widths_that_are_no_pairs_are_refused(widths):
+    with pytest.raises(ShapeError, match=r"pad: widths .+, expected a pair"):
+        F.pad(tensor([1.0]), widths)
+
+
+def test_one_length_is_a_shape():
+    assert F.reshape(tensor([[1.0, 2.0]]), 2).shape == (2,)

@@ -140,3 +140,46 @@ def test_hardtanh_ends_in_wrong_order_are_refused():
 def test_softplus_beta_zero_is_refused():
     with pytest.raises(ArgumentError, match="softplus: beta 0, expected beta > 0"):
         act.SOFTPLUS_KERNEL.run(np.zeros(1), beta=0)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "name"),
+    [
+        (act.RELU_KERNEL, "relu"),
+        (act.HARDTANH_KERNEL, "hardtanh"),
+        (act.LEAKY_RELU_KERNEL, "leaky_relu"),
+        (act.ELU_KERNEL, "elu"),
+    ],
+)
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("size", [1, 600_001])
+def test_infinite_cotangents_are_gated_as_in_pytorch(kernel, name, dtype, size):
+    torch = pytest.importorskip("torch")
+    x = np.tile(np.array([-2, 0, 0.5, 2], dtype), (size // 4 + 1, 1))
+    dy = np.full_like(x, math.inf)
+    theirs = torch.tensor(x, requires_grad=True)
+    getattr(torch.nn.functional, name)(theirs).backward(torch.tensor(dy))
+    dx = kernel.backward("x", dy, kernel.run(x)[1])
+    assert dx.dtype == dtype
+    assert_allclose(dx, theirs.grad.numpy(), rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "slope"),
+    [
+        (act.RELU_KERNEL, 1),
+        (act.HARDTANH_KERNEL, 1),
+        (act.LEAKY_RELU_KERNEL, 0.01),
+        (act.ELU_KERNEL, 1),
+    ],
+)
+def test_nan_lets_the_gradient_through(kernel, slope):
+    # As in PyTorch, where vectors and single elements agree.
+    assert_allclose(value_and_slope(kernel, np.full(3, math.nan))[1], slope)
+
+
+@every_kernel
+def test_gradient_of_a_number_is_a_0d_array(kernel, params):
+    _, record = kernel.run(np.array(0.5, "float32"))
+    dx = kernel.backward("x", np.array(2, "float32"), record)
+    assert (type(dx), dx.shape, dx.dtype) == (np.ndarray, (), np.float32)

@@ -1,5 +1,6 @@
 """Sums, products, quotients, powers, maxima of two arrays."""
 
+import math
 import operator
 
 import numpy as np
@@ -124,3 +125,16 @@ def test_shapes_that_do_not_broadcast_are_named(kernel):
     message = rf"{kernel.name}: shapes a \(2, 3\), b \(2,\) do not broadcast"
     with pytest.raises(ShapeError, match=message):
         kernel.run(np.ones((2, 3)), np.ones(2))
+
+
+@pytest.mark.parametrize("name", ["maximum", "minimum"])
+def test_infinite_cotangents_and_nan_pass_as_in_pytorch(name):
+    torch = pytest.importorskip("torch")
+    a, b = np.array([[-1.0, 0.0, 2.0, math.nan, 1.0], [0.0, 0.0, 0.0, 0.0, math.nan]])
+    dy = np.array([math.inf, -math.inf, math.inf, 2.0, 3.0])
+    kernel = {"maximum": ari.MAXIMUM_KERNEL, "minimum": ari.MINIMUM_KERNEL}[name]
+    theirs = [torch.tensor(v, requires_grad=True) for v in (a, b)]
+    getattr(torch, name)(*theirs).backward(torch.tensor(dy))
+    record = kernel.run(a, b)[1]
+    for role, wanted in zip("ab", theirs, strict=True):
+        assert_array_equal(kernel.backward(role, dy, record), wanted.grad.numpy())

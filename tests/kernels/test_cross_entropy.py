@@ -207,3 +207,43 @@ def test_smoothing_beyond_one_is_refused():
 def test_unknown_reduction_is_refused():
     with pytest.raises(ArgumentError, match="reduction 'avg', expected 'mean' or"):
         HARD.run(np.zeros((2, 3)), np.zeros(2, int), reduction="avg")
+
+
+def test_half_precision_counts_and_adds_in_float32():
+    count = 5000
+    x = np.zeros((count, 1), "float16")
+    t = np.zeros(count, int)
+    y, record = HARD.run(np.hstack([x, x]), t, ignore_index=1)
+    dx = HARD.backward("x", np.ones_like(y), record)
+    assert y.dtype == dx.dtype == "float16"
+    assert_allclose(y, math.log(2), rtol=1e-3)
+    assert_allclose(dx[:, 1], 0.5 / count, rtol=1e-2)
+
+
+def test_device_counts_half_precision_in_float32():
+    with fake_device() as device:
+        x = device.from_host(np.zeros((5001, 2), "float16"))
+        t = device.from_host(np.arange(5001) // 5000)
+        y, _ = HARD.run(x, t, ignore_index=1)
+        assert_allclose(device.to_host(y), math.log(2), rtol=1e-3)
+
+
+def test_many_classes_of_half_precision_do_not_stick():
+    x = np.zeros((1, 5000), "float16")
+    for kernel, t in [
+        (HARD, np.zeros(1, int)),
+        (SOFT, np.full_like(x, 1 / 5000)),
+    ]:
+        assert_allclose(kernel.run(x.copy("F"), t)[0], math.log(5000), rtol=2e-3)
+
+
+@pytest.mark.parametrize("value", ["a", None, 1.5, math.nan])
+def test_label_smoothing_that_is_no_share_is_refused(value):
+    with pytest.raises(ArgumentError, match=r"label_smoothing .+, expected 0 <="):
+        HARD.run(np.zeros((1, 2)), np.zeros(1, int), label_smoothing=value)
+
+
+def test_no_classes_are_refused():
+    x = np.zeros((2, 0))
+    with pytest.raises(ShapeError, match=r"x has shape \(2, 0\), expected \(N, K\), K"):
+        SOFT.run(x, x)

@@ -9,8 +9,8 @@ import re
 import numpy as np
 import pytest
 
-from minigrad.backend import _elementwise
-from minigrad.errors import GradientCheckError
+from minigrad.backend import _elementwise, registered
+from minigrad.errors import ArgumentError, GradientCheckError
 from minigrad.kernels import KERNELS
 from minigrad.testing import (
     Case,
@@ -18,6 +18,7 @@ from minigrad.testing import (
     between,
     booleans,
     check_kernel,
+    fake_device,
     integers,
     mutants,
     normal,
@@ -174,3 +175,107 @@ def test_every_planted_bug_is_found_and_named(kernel):
             check_kernel(mutant.kernel, CASES[kernel.name][0], **options)
         sentence = str(caught.value).split("\n")[0]
         assert re.search(mutant.said, sentence), f"{mutant.name}: {sentence}"
+
+
+NUMBERS = {
+    "elu": {"alpha": 0.5},
+    "gaaf": {"k": 10.0},
+    "hardtanh": {"min_val": -0.5, "max_val": 0.5},
+    "huber_loss": {"delta": 0.5},
+    "leaky_relu": {"negative_slope": 0.2},
+    "softmax_cross_entropy": {"label_smoothing": 0.1},
+    "softmax_cross_entropy_soft": {"label_smoothing": 0.1},
+    "softplus": {"beta": 2.0, "threshold": 1.0},
+    "dropout": {"keep_prob": 0.5},
+    "pad": {"widths": ((1, 0), (2, 1)), "value": 0.5},
+}
+
+
+@pytest.mark.parametrize("kernel", KERNELS, ids=by_name)
+def test_a_numpy_scalar_as_parameter_keeps_float32(kernel):
+    # Only a Python float leaves the dtype alone.
+    numbers = NUMBERS.get(kernel.name, {})
+    for point in CASES[kernel.name]:
+        given = [*numbers, *(k for k, v in point.params.items() if type(v) is float)]
+        assert set(given) <= set(numbers), "name it in NUMBERS"
+        if not given:
+            continue
+        params = point.params | {
+            name: np.float64(value) if type(value) is float else value
+            for name, value in numbers.items()
+        }
+        arrays = [a.astype("float32") if a.dtype == float else a for a in point.arrays]
+        y, record = kernel.run(*arrays, **params)
+        dx = kernel.backward_terms(next(iter(kernel.terms)), np.ones_like(y), record)
+        held = [v for v in record.saved if isinstance(v, np.ndarray)]
+        found = [y, *dx.values(), *(v for v in held if v.dtype.kind == "f")]
+        assert {value.dtype.name for value in found} == {"float32"}
+
+
+def formulas_on_a_device(kernel, dtype):
+    """Run a kernel on a device and list its formulas, each with its arguments."""
+    calls = []
+
+    def recording(on_device):
+        def call(*values):
+            calls.append((on_device.__wrapped__, values))
+            return on_device(*values)
+
+        return call
+
+    with fake_device() as fake:
+        # A name of its own, as each formula is kept by the name of the backend.
+        device = fake._replace(name=f"{kernel.name} {dtype}", fuse=recording)
+        with registered(device):
+            for point in CASES[kernel.name]:
+                arrays = [
+                    device.from_host(a.astype(dtype) if a.dtype == float else a)
+                    for a in point.arrays
+                ]
+                y, record = kernel.run(*arrays, **point.params)
+                for name in kernel.inputs(len(arrays)):
+                    if kernel.variadic or kernel.terms[name]:
+                        kernel.backward_terms(name, y, record)
+                        kernel.backward(name, y, record)
+    return calls
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("kernel", KERNELS, ids=by_name)
+def test_cupy_compiles_formulas_to_one_dtype(kernel, dtype):
+    # What CuPy traces shows its dtypes without a GPU.
+    cupy = pytest.importorskip("cupy")
+    fusion = pytest.importorskip("cupy._core.fusion")
+    local = pytest.importorskip("cupy._core._fusion_thread_local").thread_local
+    for formula, values in formulas_on_a_device(kernel, dtype):
+        history = fusion._FusionHistory()
+        history.ndim = 4
+        given = []
+        for value in values:
+            if hasattr(value, "dtype"):
+                variable = history._fresh_premap_param(value.dtype)
+                given.append(fusion._FusionVarArray(variable, value.ndim, False))
+            else:
+                kind = type(value)
+                variable = history._fresh_premap_param(np.dtype(kind))
+                given.append(fusion._FusionVarScalar(variable, -1, False, kind))
+        local.history, local.is_old_fusing = history, True
+        try:
+            result = formula(cupy, *given)
+        finally:
+            local.history, local.is_old_fusing = None, False
+        steps = {np.dtype(d) for op in history.op_list for d in op.submodule.dtypes}
+        assert {d.name for d in steps if d.kind == "f"} <= {dtype}
+        assert result.dtype == dtype
+
+
+@pytest.mark.parametrize(
+    ("name", "param"),
+    [(n, p) for n, ps in NUMBERS.items() for p in ps if p != "widths"],
+)
+@pytest.mark.parametrize("value", ["a", None, [1.0]], ids=repr)
+def test_a_parameter_that_is_no_number_is_refused(name, param, value):
+    (kernel,) = [kernel for kernel in KERNELS if kernel.name == name]
+    point = CASES[name][0]
+    with pytest.raises(ArgumentError, match=rf"{name}: {param} .+, expected "):
+        kernel.run(*point.arrays, **point.params | {param: value})

@@ -1,5 +1,6 @@
 """GAAF: its value is that of the activation, its slope is that of the sawtooth, too."""
 
+import copy
 import math
 
 import numpy as np
@@ -244,3 +245,28 @@ def test_k_that_makes_no_teeth_is_refused(k):
 def test_unknown_mode_is_refused():
     with pytest.raises(ArgumentError, match="gaaf: mode 'test', expected one of"):
         KERNEL.run(np.zeros(1), mode="test")
+
+
+def test_copies_of_a_curve_are_the_curve():
+    assert copy.copy(gaaf.TANH) is gaaf.TANH
+    assert copy.deepcopy([gaaf.RELU])[0] is gaaf.RELU
+
+
+@pytest.mark.parametrize(
+    "curve",
+    [
+        gaaf.gaussian(np.float64(2)),
+        gaaf.laplace(np.float64(2)),
+        gaaf.shifted_sigmoid(np.float64(2), np.float64(3)),
+    ],
+    ids=lambda curve: curve.name,
+)
+def test_numpy_scalars_in_a_curve_keep_float32(curve):
+    x = np.linspace(-1, 1, 5, dtype="float32")
+    y, record = gaaf.KERNEL.run(x, shape=curve)
+    assert y.dtype == record.saved.slope.dtype == np.float32
+
+
+def test_k_that_is_no_number_is_refused():
+    with pytest.raises(ArgumentError, match="gaaf: k 'a', expected 0 < k < inf"):
+        gaaf.KERNEL.run(np.zeros(2, "float32"), k="a")

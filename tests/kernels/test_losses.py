@@ -120,7 +120,9 @@ def test_mean_of_nothing_is_refused(kernel, name, params):
 
 @every_kernel
 def test_integer_targets_are_refused(kernel, name, params):
-    with pytest.raises(DTypeError, match="t has dtype int64, expected float64"):
+    with pytest.raises(
+        DTypeError, match="x has dtype float64 and t int64, expected one"
+    ):
         kernel.run(np.zeros(3), np.zeros(3, int), **params)
 
 
@@ -133,3 +135,11 @@ def test_huber_without_a_width_is_refused(delta):
 def test_unknown_reduction_is_refused():
     with pytest.raises(ArgumentError, match="mse_loss: reduction 'avg', expected"):
         losses.SQUARED_ERROR_KERNEL.run(np.zeros(3), np.zeros(3), reduction="avg")
+
+
+def test_infinite_logits_cost_infinity_where_both_sides_are_possible():
+    x, t = np.array([math.inf, -math.inf]), np.full(2, 0.25)
+    y, record = losses.BCE_WITH_LOGITS_KERNEL.run(x, t, reduction="none")
+    assert_array_equal(y, math.inf)
+    dx = losses.BCE_WITH_LOGITS_KERNEL.backward("x", np.ones(2), record)
+    assert_array_equal(dx, [0.75, -0.25])

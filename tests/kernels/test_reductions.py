@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from minigrad.errors import ShapeError
+from minigrad.errors import ArgumentError, ShapeError
 from minigrad.kernels import reductions as red
 from minigrad.testing import Case, axis_of, check_kernel, kernel_cases, normal
 
@@ -162,3 +162,21 @@ def test_reducing_an_empty_axis_is_refused(kernel):
     message = rf"{kernel.name}: x has shape \(2, 0\), expected at least one .+ axis 1"
     with pytest.raises(ShapeError, match=message):
         kernel.run(np.ones((2, 0)))
+
+
+def test_logsumexp_of_half_precision_adds_in_float32():
+    y, _ = red.logsumexp(np.zeros((5000, 1), "float16"), axis=0)
+    assert y.dtype == "float16"
+    assert_allclose(y, math.log(5000), rtol=1e-3)
+
+
+@pytest.mark.parametrize("kernel", [red.SUM_KERNEL, red.MAX_KERNEL, red.MEAN_KERNEL])
+@pytest.mark.parametrize("axis", ["a", [0], 0.0, (0, "a")])
+def test_axis_that_is_no_int_is_refused(kernel, axis):
+    with pytest.raises(ArgumentError, match=r"axis .+, expected an int, a"):
+        kernel.run(np.zeros((2, 3)), axis=axis)
+
+
+def test_number_without_axes_has_no_axis_0():
+    with pytest.raises(ShapeError, match="sum: axis 0, expected different axes of x"):
+        red.SUM_KERNEL.run(np.zeros(()), axis=0)

@@ -1,6 +1,7 @@
 """Reshaping, joining, padding and selecting."""
 
 import itertools
+from types import EllipsisType
 
 import numpy as np
 import pytest
@@ -261,7 +262,13 @@ X23 = np.ones((2, 3))
             r"x1 has shape \(3, 2\), .+ axes but 0",
         ),
         ("CONCAT", [X23, X23[0]], {}, ShapeError, r"x1 has shape \(3,\), expected"),
-        ("CONCAT", [X23], {"axis": 2}, ShapeError, r"axis 2, expected an axis of"),
+        (
+            "CONCAT",
+            [X23],
+            {"axis": 2},
+            ShapeError,
+            r"axis 2, expected one of the 2 axes",
+        ),
         (
             "PAD",
             [X23],
@@ -270,6 +277,19 @@ X23 = np.ones((2, 3))
             r"for each axis of x \(2, 3\)",
         ),
         ("PAD", [X23], {"widths": ((0, -1), (0, 0))}, ShapeError, r"of at least 0"),
+        ("RESHAPE", [X23], {"shape": "a"}, ArgumentError, r"shape 'a', expected a tup"),
+        (
+            "EXPAND",
+            [X23],
+            {"shape": (2.0,)},
+            ArgumentError,
+            r"shape \(2.0,\), expected",
+        ),
+        ("TRANSPOSE", [X23], {"axes": ("a", 0)}, ArgumentError, r"axes \('a', 0\)"),
+        ("CONCAT", [X23], {"axis": "a"}, ArgumentError, r"axis 'a', expected an int"),
+        ("GETITEM", [X23], {"index": "a"}, IndexError, r"index into shape \(2, 3\)"),
+        ("GETITEM", [X23], {"index": {1: 2}}, IndexError, r"index"),
+        ("GETITEM", [X23], {"index": [[0], [0, 1]]}, IndexError, r"integers, slices"),
         ("GETITEM", [X23], {"index": 2}, IndexError, r"index 2 is out of bounds"),
         ("GETITEM", [X23], {"index": [5]}, ArgumentError, r"index into shape \(2, 3\)"),
         (
@@ -285,10 +305,29 @@ X23 = np.ones((2, 3))
             [X23, np.array(0)],
             {"axis": 2},
             ShapeError,
-            r"axis 2, expected an axis",
+            r"axis 2, expected one of the 2 axes",
         ),
     ],
 )
 def test_arguments_that_do_not_fit_are_named(kernel, arrays, params, error, message):
     with pytest.raises(error, match=f"{kernel.lower()}: .*{message}"):
         getattr(shaping, f"{kernel}_KERNEL").run(*arrays, **params)
+
+
+@pytest.mark.parametrize(
+    "index",
+    [[0, 0], ((0, 0),), (range(0, 1), slice(None)), (((0, 0), (0, 0)), ...), ()],
+    ids=str,
+)
+def test_a_position_read_twice_gets_both_gradients(index):
+    x = np.zeros((2, 3))
+    y, record = shaping.GETITEM_KERNEL.run(x, index=index)
+    dx = shaping.GETITEM_KERNEL.backward("x", np.ones_like(y), record)
+    expected = np.zeros((2, 3))
+    parts = index if isinstance(index, tuple) else (index,)
+    host = tuple(
+        part if isinstance(part, slice | EllipsisType) else np.array(part)
+        for part in parts
+    )
+    np.add.at(expected, host, 1)
+    assert_array_equal(dx, expected)

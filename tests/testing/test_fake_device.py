@@ -273,6 +273,42 @@ def test_a_fused_formula_cannot_do_what_cupy_cannot_fuse(x, use):
         formula(x)
 
 
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda xp, x, k: x * -k,
+        lambda xp, x, k: x * (1 - k),
+        lambda xp, x, k: x * (k / 2),
+        lambda xp, x, k: x + k * k,
+        lambda xp, x, k: x * xp.exp(k),
+        lambda xp, x, k: x * k.__float__(),
+        lambda xp, x, k: x if k > 0 else -x,
+        lambda xp, x, k: x if k else -x,
+    ],
+    ids=["-k", "1 - k", "k / 2", "k * k", "exp(k)", "float(k)", "if k > 0", "if k"],
+)
+def test_a_fused_formula_combines_numbers_with_arrays_only(x, use):
+    formula = elementwise(lambda xp, x, k, **out: use(xp, x, k))
+    with pytest.raises(BackendError, match="numbers only inside a fused formula"):
+        formula(x, 2.0)
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda xp, x, k: k * x,
+        lambda xp, x, k: k - x,
+        lambda xp, x, k: k / (x + 1),
+        lambda xp, x, k: xp.where(k < x, k, x),
+        lambda xp, x, k: xp.minimum(xp.maximum(x, k), 3),
+    ],
+    ids=["*", "-", "/", "where", "minimum"],
+)
+def test_a_fused_formula_combines_numbers_with_arrays(x, use):
+    formula = elementwise(lambda xp, x, k, **out: use(xp, x, k))
+    assert same(formula(x, 2.0), use(np, HOST, 2.0))
+
+
 def test_a_fused_formula_takes_no_host_array(x):
     formula = elementwise(lambda xp, x, y, **out: x + y)
     with pytest.raises(TypeError, match="Unsupported type"):
