@@ -99,17 +99,17 @@ class Kernel:
         Raises BackendError for mixed backends, DTypeError for mixed float dtypes, and
         what forward raises for its own preconditions.
         """
-        shapes: list[Shape] = []
-        dtypes: list[Any] = []
-        first = arrays[0].dtype if arrays else None
-        alike = len(arrays) == self.arity
-        # One loop for checks and record: this is the tape's hot path.
-        for array in arrays:
-            dtype = array.dtype
-            if dtype is not first or type(array) is not ndarray:
-                alike = False
-            shapes.append(array.shape)
-            dtypes.append(dtype)
+        shapes: tuple[Shape, ...]
+        dtypes: tuple[Any, ...]
+        if len(arrays) == 2 == self.arity:
+            # Unrolled: sums and products are what long graphs are made of.
+            a, b = arrays
+            shapes, dtypes = (a.shape, b.shape), (a.dtype, b.dtype)
+            alike = dtypes[0] is dtypes[1] and type(a) is ndarray is type(b)
+        else:
+            shapes = tuple([array.shape for array in arrays])
+            dtypes = tuple([array.dtype for array in arrays])
+            alike = len(arrays) == 1 == self.arity and type(arrays[0]) is ndarray
         if not alike:
             self._check(arrays)
         if params:
@@ -121,7 +121,7 @@ class Kernel:
         y, saved = self.forward(*arrays, **params)
         if type(y) is not ndarray:
             y = as_array(y)
-        return y, Record(saved, tuple(shapes), tuple(dtypes))
+        return y, Record(saved, shapes, dtypes)
 
     def _check(self, arrays: tuple[Array, ...]) -> None:
         """Raise the errors that all kernels share, or find that all is well."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 from minigrad.kernels._spec import Kernel, Record
-from minigrad.tape.locks import NOTHING_HELD, Held, unlock
+from minigrad.tape.locks import Held, unlock
 from minigrad.typing import Shape
 
 next_number = itertools.count().__next__
@@ -61,7 +61,7 @@ class Node:
     owned: bool
     """Whether cotangent is this node's own array, to be added to in place."""
     scope: Any
-    locked: Held
+    locked: Held | None
     tensor: Any
     """The result that asked to retain its gradient, else None."""
     outputs: Outputs | None
@@ -77,15 +77,14 @@ class Node:
         self.scope = scope
         self.cotangent = None
         self.owned = False
-        self.locked = NOTHING_HELD
+        self.locked = None
         self.tensor = None
         self.outputs = None
 
     def free(self) -> None:
         """Drop the saved arrays and the way back; they are writeable again."""
-        held, self.locked = self.locked, NOTHING_HELD
-        if held:
-            unlock(held)
+        if self.locked:
+            unlock(self.locked)
         self.record = None
         self.targets = ()
         self.tensor = None

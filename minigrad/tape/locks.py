@@ -8,8 +8,7 @@ array, the worst is that it opens early; it never stays closed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 from numpy import ndarray
 
@@ -20,10 +19,11 @@ from minigrad.typing import Array
 Holds = list[str]
 """The kernels whose backward needs one array, one entry a node."""
 
-Held = Sequence[tuple[Array, Holds]]
-"""What one node holds; in this order: a view, then the memory it looks into."""
+Held = list[Any]
+"""What one node holds: array, holds, array, holds, ... with a view before its memory.
 
-NOTHING_HELD: Final[Held] = ()
+Flat, because the collector's work grows with the number of tuples that graphs keep.
+"""
 
 _locks: dict[int, Holds] = {}
 """id of a saved array -> its holds. Nodes keep the arrays, so an id stands for one."""
@@ -38,7 +38,7 @@ def lock(saved: Any, kernel: str) -> Held:
     Device arrays have no such flag: writes through tensors and optimizers find them
     here, writes through CuPy itself do not.
     """
-    held: list[tuple[Array, Holds]] = []
+    held: Held = []
     for value in saved:
         while type(value) is ndarray or is_array(value):
             key = id(value)
@@ -53,7 +53,8 @@ def lock(saved: Any, kernel: str) -> Held:
                 holds = _locks.setdefault(key, [])
             if holds is not None:
                 holds.append(kernel)
-                held.append((value, holds))
+                held.append(value)
+                held.append(holds)
             value = value.base
             if value is None:
                 break
@@ -61,9 +62,11 @@ def lock(saved: Any, kernel: str) -> Held:
 
 
 def unlock(held: Held) -> None:
-    """Release one hold on each array; the last one makes it writeable again."""
-    # Backwards, so that memory opens before the views of it.
-    for array, holds in reversed(held):
+    """Release and forget what is held; the last hold makes an array writeable again."""
+    # From the end, so that memory opens before the views of it.
+    while held:
+        holds = held.pop()
+        array = held.pop()
         holds.pop()
         if holds:
             continue
