@@ -1,7 +1,7 @@
 """The backend switch: which array library runs, and what makes it fast."""
 
 from minigrad.backend._blas import add_scaled
-from minigrad.backend._elementwise import elementwise
+from minigrad.backend._elementwise import BLOCK, THRESHOLD, elementwise, memory_order
 from minigrad.backend._registry import (
     Backend,
     array_module,
@@ -21,6 +21,8 @@ from minigrad.backend._threads import num_threads, parallel_for
 from minigrad.backend._tuning import tune
 
 __all__ = [
+    "BLOCK",
+    "THRESHOLD",
     "Backend",
     "add_scaled",
     "array_module",
@@ -29,6 +31,7 @@ __all__ = [
     "elementwise",
     "is_array",
     "is_backend_name",
+    "memory_order",
     "new_array",
     "num_threads",
     "parallel_for",

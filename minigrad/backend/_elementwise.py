@@ -62,11 +62,21 @@ def elementwise(formula: Callable[..., Array]) -> Callable[..., Array]:
     return evaluate
 
 
+def memory_order(array: Array, axes: int | None = None) -> tuple[int, ...]:
+    """Return the first axes (default: all) as they lie in memory, longest stride first.
+
+    >>> import numpy
+    >>> memory_order(numpy.zeros((2, 3, 4)).transpose(2, 0, 1))
+    (1, 2, 0)
+    """
+    count = array.ndim if axes is None else axes
+    return tuple(sorted(range(count), key=lambda axis: -array.strides[axis]))
+
+
 def _blocked(formula: Callable[..., Array], arrays: tuple[Any, ...]) -> Array:
     """Evaluate on NumPy block by block if all arrays share one dense layout."""
     first: ndarray = arrays[0]
-    # Axes in the order they lie in memory, longest stride first.
-    order = sorted(range(first.ndim), key=lambda axis: -first.strides[axis])
+    order = memory_order(first)
     flat: list[ndarray | None] = []
     for array in arrays:
         if not isinstance(array, ndarray) or array.ndim == 0:

@@ -109,7 +109,7 @@ def _backend_of_one(array: Array) -> Backend:
 
 def is_array(value: object) -> bool:
     """Tell whether value is an array of a backend that is loaded."""
-    return isinstance(value, tuple(_by_type))
+    return type(value) in _by_type or isinstance(value, tuple(_by_type))
 
 
 def is_backend_name(name: object) -> bool:

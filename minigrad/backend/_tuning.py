@@ -25,8 +25,8 @@ def _keep_freed_memory() -> bool:
     """Let malloc keep large blocks, so that temporaries reuse pages that are there.
 
     By default glibc gives blocks above 128 kB back to the system when they are freed,
-    and every new temporary faults its pages in again. Measured: GAAF on 128 x 512
-    float32, forward and backward, 1.0 ms as it comes and 0.25 ms with this.
+    and every new temporary faults its pages in again. `python -m bench kernels
+    "gaaf 128x512"` takes 0.3 ms with this, and 1.1 ms with MINIGRAD_TUNE=0.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt

@@ -17,6 +17,7 @@ from numpy import ndarray
 
 from minigrad.backend import array_module, backend_of
 from minigrad.errors import BackendError, DTypeError, GraphError, ShapeError, got
+from minigrad.kernels._reduction import total as exact_sum
 from minigrad.typing import Array, Fused, Result, Rule, Shape, Terms
 
 
@@ -231,13 +232,11 @@ def unbroadcast(value: Array, shape: Shape) -> Array:
     """Undo broadcasting: sum value over the axes that shape lacks or has as 1.
 
     A value smaller than shape (a term that is the same along an axis) is repeated.
+    float16 comes back as float32, to be cast by fit.
     """
-    xp = array_module(value)
-    # Half precision sums in float32: in its own, 2048 + 1 is 2048. fit casts back.
-    wide = "float32" if value.dtype == "float16" else None
     lead = value.ndim - len(shape)
     if lead > 0:
-        value = xp.sum(value, axis=tuple(range(lead)), dtype=wide)
+        value = exact_sum(value, tuple(range(lead)))
     axes = tuple(
         axis
         for axis, (have, want) in enumerate(
@@ -246,9 +245,9 @@ def unbroadcast(value: Array, shape: Shape) -> Array:
         if want == 1 and have != 1
     )
     if axes:
-        value = xp.sum(value, axis=axes, keepdims=True, dtype=wide)
+        value = exact_sum(value, axes, keepdims=True)
     if value.shape != shape:
-        value = xp.broadcast_to(value, shape)
+        value = array_module(value).broadcast_to(value, shape)
     return as_array(value)
 
 

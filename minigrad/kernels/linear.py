@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from minigrad.backend import array_module
+from minigrad.backend import array_module, memory_order
 from minigrad.errors import ShapeError, got
 from minigrad.kernels._spec import Kernel, expect_shapes
 from minigrad.typing import Array, Result, Terms
@@ -39,7 +39,7 @@ def _order(x: Array) -> tuple[int, ...]:
     """
     if x.ndim == 2:
         return (0,)
-    return tuple(sorted(range(x.ndim - 1), key=lambda axis: -x.strides[axis]))
+    return memory_order(x, x.ndim - 1)
 
 
 def _unrows(rows: Array, order: tuple[int, ...], lead: tuple[int, ...]) -> Array:

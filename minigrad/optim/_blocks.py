@@ -9,16 +9,14 @@ from typing import Any
 import numpy
 from numpy import ndarray
 
-from minigrad.backend import array_module, parallel_for
+from minigrad.backend import (
+    BLOCK,
+    THRESHOLD,
+    array_module,
+    memory_order,
+    parallel_for,
+)
 from minigrad.typing import Array
-
-BLOCK = 1 << 17
-"""Elements per block. SGD with momentum on 4M float32, two threads: 1.6 ms with 128K,
-1.9 with 64K, 2.3 with 32K, 2.7 in one piece: small blocks lose to the interpreter lock,
-great ones to cache misses."""
-
-THRESHOLD = 4 * BLOCK
-"""Below this many elements handing blocks to threads costs more than it saves."""
 
 SMALL = 1 << 12
 """Up to this many elements new working memory costs less than finding the old."""
@@ -70,7 +68,7 @@ def _lines(arrays: tuple[ndarray, ...]) -> list[ndarray] | None:
     """View arrays as lines in memory order; None unless they share a dense layout."""
     first = arrays[0]
     if not first.flags.c_contiguous:
-        order = sorted(range(first.ndim), key=lambda axis: -first.strides[axis])
+        order = memory_order(first)
         arrays = tuple(array.transpose(order) for array in arrays)
     if all(array.flags.c_contiguous for array in arrays):
         return [array.reshape(-1) for array in arrays]

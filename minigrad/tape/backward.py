@@ -92,8 +92,7 @@ def _visit(
     elif observer is not None:
         observer.total(node, dy)
     if node.tensor is not None:
-        old = node.tensor.cotangent
-        node.tensor.cotangent = dy.copy() if old is None else as_array(old + dy)
+        node.tensor.add_gradient(dy)
     if node.kernel is OUTPUT:
         _place(node, dy)
         return

@@ -9,6 +9,7 @@ import numpy
 from minigrad.backend import current_backend, is_array, new_array
 from minigrad.errors import DTypeError, ShapeError, got
 from minigrad.tape.tensor import Tensor
+from minigrad.tape.values import expect_dtype
 from minigrad.typing import Array, DType
 
 
@@ -45,7 +46,7 @@ def tensor(
     if isinstance(values, Tensor):
         values = values.data
     if dtype is not None:
-        dtype = expect_dtype("tensor", dtype)
+        dtype = expect_dtype("tensor", "dtype", dtype)
     if dtype is None and not is_array(values):
         try:
             host = numpy.asarray(values)
@@ -59,15 +60,6 @@ def tensor(
                 got("tensor", "values of dtype", host.dtype, "numbers or booleans")
             )
     return Tensor(new_array(values, dtype), requires_grad, name)
-
-
-def expect_dtype(who: str, dtype: DType) -> Any:
-    """Return dtype as NumPy's; raise DTypeError if it is none."""
-    try:
-        return numpy.dtype(dtype)
-    except TypeError:
-        rule = "a dtype such as 'float32'"
-        raise DTypeError(got(who, "dtype", repr(dtype), rule)) from None
 
 
 def from_dlpack(source: Any) -> Tensor:

@@ -6,8 +6,6 @@ import math
 from collections.abc import Callable
 from typing import Any, ClassVar, Self
 
-import numpy
-
 from minigrad.backend import array_module
 from minigrad.errors import ArgumentError, ShapeError, got
 from minigrad.kernels import activations as act
@@ -15,7 +13,7 @@ from minigrad.kernels import elementary as ele
 from minigrad.kernels import reductions as red
 from minigrad.kernels import shaping
 from minigrad.kernels._arguments import axis_of
-from minigrad.tape.values import Values
+from minigrad.tape.values import Values, expect_dtype
 from minigrad.typing import Axis, Shape
 
 
@@ -121,7 +119,8 @@ class Methods(Values):
 
     def astype(self, dtype: Any) -> Self:
         """Cast to dtype; gradients are cast back, and end at integers."""
-        if numpy.dtype(dtype).kind not in "fc":
+        dtype = expect_dtype("astype", "dtype", dtype)
+        if dtype.kind not in "fc":
             return self.wrap(self.data.astype(dtype))
         return self.apply(shaping.CAST_KERNEL, self, dtype=dtype)
 

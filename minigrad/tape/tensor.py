@@ -21,6 +21,7 @@ from minigrad.tape import modes
 from minigrad.tape.graph import OUTPUT, Node, Outputs
 from minigrad.tape.locks import lock
 from minigrad.tape.operators import Operators
+from minigrad.tape.values import expect_dtype
 from minigrad.typing import Array
 
 
@@ -185,13 +186,8 @@ class Tensor(Operators):
             moved = Tensor(to_backend(self.data, target), self.requires_grad, self.name)
             moved.origin = self.origin
             return moved
-        try:
-            dtype = numpy.dtype(target)
-        except TypeError:
-            dtype = None
-        if dtype is None or target is None:
-            rule = "a backend ('numpy', 'cupy') or a dtype such as 'float32'"
-            raise DTypeError(got("to", "target", repr(target), rule))
+        rule = "a backend ('numpy', 'cupy') or a dtype such as 'float32'"
+        dtype = expect_dtype("to", "target", target, rule)
         return self if dtype == self.dtype else self.astype(dtype)
 
     # -- gradients ---------------------------------------------------------------------
@@ -211,7 +207,7 @@ class Tensor(Operators):
         cotangent = self._expect_like("backward", "dy", self._given(dy))
         if self.node is None:
             # A leaf is a function of itself.
-            self._add_gradient(cotangent)
+            self.add_gradient(cotangent)
             return
         _backward.run_backward(
             self.node,
@@ -240,7 +236,7 @@ class Tensor(Operators):
             raise DTypeError(got(who, f"{what} has dtype", array.dtype, self.dtype))
         return array
 
-    def _add_gradient(self, dy: Array) -> None:
+    def add_gradient(self, dy: Array) -> None:
         """Add to the gradient in an array of its own."""
         old = self.cotangent
         self.cotangent = dy.copy() if old is None else as_array(old + dy)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy
 
 from minigrad.backend import backend_of, to_host
-from minigrad.errors import GraphError, ShapeError, got
+from minigrad.errors import DTypeError, GraphError, ShapeError, got
 from minigrad.tape.graph import Node
 from minigrad.typing import Array, Shape
 
@@ -160,3 +160,16 @@ def _statistics(values: numpy.ndarray) -> str:
     )
     missing = values.size - finite.size
     return f"{text}, {missing} not finite" if missing else text
+
+
+def expect_dtype(
+    who: str, what: str, given: Any, rule: str = "a dtype such as 'float32'"
+) -> Any:
+    """Return given as NumPy's dtype; raise DTypeError, with rule, if it is none."""
+    try:
+        # numpy.dtype(None) is float64.
+        if given is not None:
+            return numpy.dtype(given)
+    except TypeError:
+        pass
+    raise DTypeError(got(who, what, repr(given), rule))
