@@ -1,6 +1,6 @@
 """The backend switch: which array library runs, and what makes it fast."""
 
-from minigrad.backend._blas import add_scaled
+from minigrad.backend._blas import add_product, add_scaled
 from minigrad.backend._elementwise import BLOCK, THRESHOLD, elementwise, memory_order
 from minigrad.backend._registry import (
     Backend,
@@ -24,6 +24,7 @@ __all__ = [
     "BLOCK",
     "THRESHOLD",
     "Backend",
+    "add_product",
     "add_scaled",
     "array_module",
     "backend_of",

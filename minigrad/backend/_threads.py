@@ -14,6 +14,8 @@ from contextvars import copy_context
 from functools import partial
 from queue import SimpleQueue
 
+from minigrad.backend._blas import one_blas_thread
+
 
 def _thread_count() -> int:
     """Read MINIGRAD_NUM_THREADS, else count the processors this process may use."""
@@ -69,7 +71,8 @@ def parallel_for(count: int, body: Callable[[int], None]) -> None:
     """Call body(0) ... body(count - 1), each once, on all threads; wait for all.
 
     Which thread runs which index is not fixed, so bodies must write to places of their
-    own. A loop inside a loop, or one that meets another in flight, runs serially. The
+    own. A loop inside a loop, or one that meets another in flight, runs serially. While
+    blocks are shared, each matrix product stays on the thread that asked for it. The
     first error is raised again, after the others have ended.
     """
     pool = _pool
@@ -79,7 +82,8 @@ def parallel_for(count: int, body: Callable[[int], None]) -> None:
             body(index)
         return
     try:
-        _share(pool, count, body, copies)
+        with one_blas_thread():
+            _share(pool, count, body, copies)
     finally:
         pool.busy.release()
 
