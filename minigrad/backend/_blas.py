@@ -124,12 +124,8 @@ def add_product(y: Array, a: Array, b: Array, beta: float = 1.0) -> None:
     y (M, N), a (M, K) and b (K, N) are of one dtype; y shares no memory with a and b.
     With beta 0, what y held does not matter.
     """
-    if (
-        type(y) is ndarray
-        and y.size
-        and a.size
-        and y.dtype in (routines := _routines())
-    ):
+    found = _routines().get(y.dtype) if type(y) is ndarray and y.size else None
+    if found is not None and a.size:
         ways = _operand(y, y.dtype), _operand(a, y.dtype), _operand(b, y.dtype)
         if None not in ways and ways[0][0] == PLAIN:  # type: ignore[index]
             (_, ldy), (read_a, lda), (read_b, ldb) = ways  # type: ignore[misc]
