@@ -17,6 +17,7 @@ from minigrad.backend._registry import (
     to_host,
     use_backend,
 )
+from minigrad.backend._scratch import scratch
 from minigrad.backend._threads import num_threads, parallel_for
 from minigrad.backend._tuning import tune
 
@@ -38,6 +39,7 @@ __all__ = [
     "parallel_for",
     "registered",
     "scatter_add",
+    "scratch",
     "special",
     "to_backend",
     "to_host",

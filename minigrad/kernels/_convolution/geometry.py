@@ -1,0 +1,148 @@
+"""Where a convolution reads: sizes, and which input a tap meets at an output.
+
+Output i of an axis meets input i * stride + tap * dilation - padding; what lies outside
+counts as 0. Everything holds for any number of spatial axes.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from operator import index
+from typing import Any, NamedTuple
+
+from minigrad.errors import ArgumentError, ShapeError, got
+from minigrad.typing import Shape
+
+
+class Geometry(NamedTuple):
+    """One entry per spatial axis in each field."""
+
+    size: Shape
+    """Of the input."""
+    out: Shape
+    """Of the output."""
+    kernel: Shape
+    stride: Shape
+    dilation: Shape
+    padding: tuple[tuple[int, int], ...]
+    """Before and after."""
+
+    def taps(self) -> Iterator[Shape]:
+        """Yield the position of every tap in the kernel."""
+        return itertools.product(*map(range, self.kernel))
+
+    def shift(self, tap: Shape) -> Shape:
+        """Return which input a tap meets at output 0; may lie before the first."""
+        return tuple(
+            place * step - before
+            for place, step, (before, _) in zip(
+                tap, self.dilation, self.padding, strict=True
+            )
+        )
+
+    def reads(self, place: Shape) -> Iterator[tuple[Shape, Shape]]:
+        """Yield (tap, input) for every tap that meets the input at output place."""
+        for tap in self.taps():
+            source = tuple(
+                at * step + shift
+                for at, step, shift in zip(
+                    place, self.stride, self.shift(tap), strict=True
+                )
+            )
+            if all(0 <= at < size for at, size in zip(source, self.size, strict=True)):
+                yield tap, source
+
+
+def per_axis(who: str, what: str, value: Any, axes: int, least: int) -> Shape:
+    """Return value, one int or one per spatial axis, as a tuple of ints >= least."""
+    given = value if isinstance(value, tuple | list) else (value,) * axes
+    try:
+        numbers = tuple([index(number) for number in given])
+    except TypeError:
+        numbers = ()
+    if len(numbers) != axes or min(numbers) < least:
+        several = f" or {axes} of them" if axes > 1 else ""
+        rule = f"an int >= {least}{several}"
+        raise ArgumentError(got(who, what, repr(value), rule))
+    return numbers
+
+
+def conv_geometry(
+    who: str,
+    x: Shape,
+    w: Shape,
+    *,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    groups: int,
+) -> Geometry:
+    """Check x (N, C, *S) and w (O, C / groups, *K) against each other.
+
+    Raises ShapeError or ArgumentError.
+    """
+    axes = _spatial_axes(who, x, w)
+    expect_groups(who, groups, x[1], w, "x", x)
+    kernel = w[2:]
+    stride = per_axis(who, "stride", stride, axes, 1)
+    dilation = per_axis(who, "dilation", dilation, axes, 1)
+    reach = [step * (taps - 1) for step, taps in zip(dilation, kernel, strict=True)]
+    pairs = _padding(who, padding, stride, reach)
+    padded = [size + sum(pair) for size, pair in zip(x[2:], pairs, strict=True)]
+    free = [size - far - 1 for size, far in zip(padded, reach, strict=True)]
+    if min(free) < 0:
+        extent = tuple(far + 1 for far in reach)
+        what = f"x has shape {x} and a padded size of"
+        rule = f"at least {extent}, what the kernel {kernel} spans; pad more"
+        raise ShapeError(got(who, what, tuple(padded), rule))
+    out = tuple(room // step + 1 for room, step in zip(free, stride, strict=True))
+    return Geometry(x[2:], out, kernel, stride, dilation, pairs)
+
+
+def _spatial_axes(who: str, x: Shape, w: Shape) -> int:
+    """Return how many spatial axes w says there are; x must have as many."""
+    axes = len(w) - 2
+    if len(x) != len(w):
+        names = ("N", "C", "D", "H", "W") if axes == 3 else ("N", "C", "H", "W")
+        shape = names if axes > 1 else ("N", "C", "L")
+        rule = f"({', '.join(shape)}), as w {w} asks for"
+        raise ShapeError(got(who, "x has shape", x, rule, "add the batch axis"))
+    if 0 in w[2:]:
+        raise ShapeError(got(who, "w has shape", w, "a kernel of at least one tap"))
+    return axes
+
+
+def expect_groups(
+    who: str, groups: Any, channels: int, w: Shape, name: str, shape: Shape
+) -> None:
+    """Raise unless groups divides the channels and w (O, C / groups, *K) fits them."""
+    if not isinstance(groups, int) or groups < 1:
+        raise ArgumentError(got(who, "groups", repr(groups), "an int >= 1"))
+    if channels != w[1] * groups:
+        rule = f"{w[1] * groups} channels, {groups} groups of the {w[1]} of w {w}"
+        raise ShapeError(got(who, f"{name} has shape", shape, rule))
+    if w[0] % groups:
+        rule = f"a number of filters that {groups} groups divide"
+        raise ShapeError(got(who, "w has shape", w, rule))
+
+
+def _padding(
+    who: str, padding: Any, stride: Shape, reach: list[int]
+) -> tuple[tuple[int, int], ...]:
+    """Return how much to pad before and after, per axis."""
+    if not isinstance(padding, str):
+        numbers = per_axis(who, "padding", padding, len(reach), 0)
+        return tuple((number, number) for number in numbers)
+    if padding == "valid":
+        return ((0, 0),) * len(reach)
+    if padding == "same":
+        if max(stride) > 1:
+            rule = "a stride of 1, the only one that keeps the size"
+            raise ArgumentError(got(who, "padding 'same' with stride", stride, rule))
+        return tuple((far // 2, far - far // 2) for far in reach)
+    if padding == "causal" and len(reach) == 1:
+        return ((reach[0], 0),)
+    causal = ", 'causal'" if len(reach) == 1 else ""
+    rule = f"ints, 'same'{causal} or 'valid'"
+    raise ArgumentError(got(who, "padding", repr(padding), rule))

@@ -1,0 +1,172 @@
+"""Convolution as a sum of shifted matrix products, one per tap, without copies.
+
+With the spatial axes outermost, a row of pixels (W, N, C) is one matrix (W * N, C), and
+so is every range of it: a tap multiplies a shifted range of an input row by its (C, O)
+matrix and adds to the output row in place. Padding needs no padded copy, the range is
+shorter. With a stride, each tap stays within one of the input's phases (every stride-th
+pixel), which are copied apart first.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from minigrad.backend import add_product, array_module, num_threads, parallel_for
+from minigrad.kernels._convolution.geometry import Geometry
+from minigrad.typing import Array, Shape
+
+ROWS = 1024
+"""Rows of one matrix product, pixels x images: inputs and results stay in cache."""
+
+
+class Part(NamedTuple):
+    """What one tap does: out[i] += source[i + shift] @ matrix."""
+
+    source: Array
+    shift: Shape
+    matrix: Array
+
+
+class Piece(NamedTuple):
+    """A range of one row of pixels."""
+
+    row: Shape
+    start: int
+    stop: int
+
+
+def forward(x: Array, w: Array, g: Geometry, y: Array) -> None:
+    """Fill y, each range of an output row by all taps in turn."""
+    phases = _phases(x, g)
+    parts = [
+        Part(phases[phase], shift, w[tap])
+        for tap in g.taps()
+        for phase, shift in [_phase_and_shift(g, tap)]
+    ]
+    _accumulate(y, parts)
+
+
+def input_gradient(dy: Array, w: Array, g: Geometry, dx: Array) -> None:
+    """Fill dx, phase by phase, with the taps that read that phase."""
+    xp = array_module(dy)
+    for phase in itertools.product(*map(range, g.stride)):
+        place = _every(phase, g.stride)
+        parts = [
+            Part(dy, tuple(-step for step in shift), w[tap].T)
+            for tap in g.taps()
+            for found, shift in [_phase_and_shift(g, tap)]
+            if found == phase
+        ]
+        if max(g.stride) == 1:
+            _accumulate(dx, parts)
+            return
+        out = xp.empty_like(xp.ascontiguousarray(dx[place]))
+        _accumulate(out, parts)
+        dx[place] = out
+
+
+def weight_gradient(x: Array, dy: Array, g: Geometry, dw: Array) -> None:
+    """Fill dw: per tap, the product of all shifted inputs with all outputs."""
+    phases = _phases(x, g)
+    pieces = _pieces(dy)
+    # A fixed share each, so that sums do not depend on which thread was faster.
+    shares = max(1, min(num_threads(), len(pieces)))
+    xp = array_module(x)
+    sums = dw[None] if shares == 1 else xp.empty((shares, *dw.shape), dw.dtype)
+    sums[...] = 0
+
+    def body(share: int) -> None:
+        for piece in pieces[share::shares]:
+            rows = dy[piece.row]
+            for tap in g.taps():
+                phase, shift = _phase_and_shift(g, tap)
+                found = _overlap(phases[phase], shift, piece)
+                if found is not None:
+                    source, a, b = found
+                    add_product(sums[share][tap], source.T, _matrix(rows[a:b]))
+
+    parallel_for(shares, body)
+    if shares > 1:
+        xp.sum(sums, axis=0, out=dw)
+
+
+def _phase_and_shift(g: Geometry, tap: Shape) -> tuple[Shape, Shape]:
+    """Return the phase that a tap reads, and the shift within it."""
+    pairs = [divmod(at, step) for at, step in zip(g.shift(tap), g.stride, strict=True)]
+    return tuple(phase for _, phase in pairs), tuple(shift for shift, _ in pairs)
+
+
+def _every(phase: Shape, stride: Shape) -> tuple[slice, ...]:
+    return tuple(slice(at, None, step) for at, step in zip(phase, stride, strict=True))
+
+
+def _phases(x: Array, g: Geometry) -> dict[Shape, Array]:
+    """Copy the phases that the taps read; with stride 1 there is one, x itself."""
+    if max(g.stride) == 1:
+        return {(0,) * len(g.stride): x}
+    xp = array_module(x)
+    used = {_phase_and_shift(g, tap)[0] for tap in g.taps()}
+    return {
+        phase: xp.ascontiguousarray(x[_every(phase, g.stride)])
+        for phase in sorted(used)
+    }
+
+
+def _pieces(out: Array) -> list[Piece]:
+    """Cut the rows of out (*S, N, O) into ranges of about ROWS rows of a matrix."""
+    *outer, width, batch, _ = out.shape
+    step = max(1, ROWS // batch)
+    return [
+        Piece(row, start, min(start + step, width))
+        for row in itertools.product(*map(range, outer))
+        for start in range(0, width, step)
+    ]
+
+
+def _matrix(pixels: Array) -> Array:
+    """View pixels (L, N, C) as a matrix (L * N, C)."""
+    length, batch, channels = pixels.shape
+    return pixels.reshape(length * batch, channels)
+
+
+def _overlap(
+    source: Array, shift: Shape, piece: Piece
+) -> tuple[Array, int, int] | None:
+    """Return the rows of source that a shifted piece meets, and their range in out."""
+    row = tuple(at + step for at, step in zip(piece.row, shift[:-1], strict=True))
+    if any(not 0 <= at < size for at, size in zip(row, source.shape, strict=False)):
+        return None
+    step = shift[-1]
+    a = max(piece.start, -step)
+    b = min(piece.stop, source.shape[len(row)] - step)
+    if a >= b:
+        return None
+    return _matrix(source[row][a + step : b + step]), a, b
+
+
+def _accumulate(out: Array, parts: Sequence[Part]) -> None:
+    """Fill out[i] with the sum of source[i + shift] @ matrix over parts."""
+    pieces = _pieces(out)
+
+    def body(index: int) -> None:
+        piece = pieces[index]
+        target = out[piece.row]
+        found = [
+            (overlap, part.matrix)
+            for part in parts
+            if (overlap := _overlap(part.source, part.shift, piece)) is not None
+        ]
+        # A tap that covers the whole range goes first: it need not add to zeros.
+        whole = piece.stop - piece.start
+        found.sort(key=lambda item: item[0][2] - item[0][1] != whole)
+        beta = 0.0
+        if not found or found[0][0][2] - found[0][0][1] != whole:
+            target[piece.start : piece.stop] = 0
+            beta = 1.0
+        for (source, a, b), matrix in found:
+            add_product(_matrix(target[a:b]), source, matrix, beta)
+            beta = 1.0
+
+    parallel_for(len(pieces), body)
