@@ -46,3 +46,17 @@ def from_pixels(rows: Array, shape: Shape) -> Array:
     """View rows (S, N * C) as shape (N, C, *S); undoes pixels."""
     batch, channels, *spatial = shape
     return channels_second(rows.reshape(*spatial, batch, channels))
+
+
+def taps_first(w: Array) -> Array:
+    """Return w (O, C, *K) as contiguous (*K, C, O); a view if it lies like that."""
+    moved = w.transpose(*range(2, w.ndim), 1, 0)
+    if moved.flags.c_contiguous:
+        return moved
+    return array_module(w).ascontiguousarray(moved)
+
+
+def filters_first(memory: Array) -> Array:
+    """View memory (*K, C, O) as (O, C, *K); undoes taps_first."""
+    axes = memory.ndim
+    return memory.transpose(axes - 1, axes - 2, *range(axes - 2))

@@ -83,7 +83,7 @@ def conv_geometry(
     Raises ShapeError or ArgumentError.
     """
     axes = _spatial_axes(who, x, w)
-    expect_groups(who, groups, x[1], w, "x", x)
+    _expect_groups(who, groups, x, w)
     kernel = w[2:]
     stride = per_axis(who, "stride", stride, axes, 1)
     dilation = per_axis(who, "dilation", dilation, axes, 1)
@@ -113,15 +113,13 @@ def _spatial_axes(who: str, x: Shape, w: Shape) -> int:
     return axes
 
 
-def expect_groups(
-    who: str, groups: Any, channels: int, w: Shape, name: str, shape: Shape
-) -> None:
-    """Raise unless groups divides the channels and w (O, C / groups, *K) fits them."""
+def _expect_groups(who: str, groups: Any, x: Shape, w: Shape) -> None:
+    """Raise unless w (O, C / groups, *K) fits the channels of x."""
     if not isinstance(groups, int) or groups < 1:
         raise ArgumentError(got(who, "groups", repr(groups), "an int >= 1"))
-    if channels != w[1] * groups:
-        rule = f"{w[1] * groups} channels, {groups} groups of the {w[1]} of w {w}"
-        raise ShapeError(got(who, f"{name} has shape", shape, rule))
+    if x[1] != w[1] * groups:
+        rule = f"{w[1] * groups} channels, {groups} x those of w {w}"
+        raise ShapeError(got(who, "x has shape", x, rule))
     if w[0] % groups:
         rule = f"a number of filters that {groups} groups divide"
         raise ShapeError(got(who, "w has shape", w, rule))
@@ -146,3 +144,44 @@ def _padding(
     causal = ", 'causal'" if len(reach) == 1 else ""
     rule = f"ints, 'same'{causal} or 'valid'"
     raise ArgumentError(got(who, "padding", repr(padding), rule))
+
+
+def transposed_geometry(
+    who: str,
+    x: Shape,
+    w: Shape,
+    *,
+    stride: Any,
+    padding: Any,
+    output_padding: Any,
+    dilation: Any,
+    groups: int,
+) -> Geometry:
+    """Return the convolution whose adjoint takes x (N, O, *S) by w (O, C / groups, *K).
+
+    Its output is x, its input the result. Raises ShapeError or ArgumentError.
+    """
+    axes = _spatial_axes(who, x, w)
+    if not isinstance(groups, int) or groups < 1:
+        raise ArgumentError(got(who, "groups", repr(groups), "an int >= 1"))
+    if x[1] != w[0] or w[0] % groups:
+        rule = f"{w[0]} channels, those of w {w}, which {groups} groups must divide"
+        raise ShapeError(got(who, "x has shape", x, rule))
+    stride = per_axis(who, "stride", stride, axes, 1)
+    dilation = per_axis(who, "dilation", dilation, axes, 1)
+    before = per_axis(who, "padding", padding, axes, 0)
+    extra = per_axis(who, "output_padding", output_padding, axes, 0)
+    if any(e >= max(s, d) for e, s, d in zip(extra, stride, dilation, strict=True)):
+        rule = f"less than the stride {stride} or the dilation {dilation}"
+        raise ArgumentError(got(who, "output_padding", extra, rule))
+    size = tuple(
+        (count - 1) * s - 2 * p + d * (k - 1) + 1 + e
+        for count, s, p, d, k, e in zip(
+            x[2:], stride, before, dilation, w[2:], extra, strict=True
+        )
+    )
+    if min(size) < 1:
+        what = f"x has shape {x}, which gives a result of size"
+        raise ShapeError(got(who, what, size, "at least 1; use less padding"))
+    pairs = tuple(zip(before, before, strict=True))
+    return Geometry(size, x[2:], w[2:], stride, dilation, pairs)

@@ -68,16 +68,17 @@ it, what a block works on (1.2 MB) stays in the cache of a core."""
 class Block(NamedTuple):
     """Tiles of 4 x 4 outputs, given by their first output, and a range of images."""
 
-    tiles: list[tuple[int, int]]
+    tiles: list[Shape]
     images: slice
-    count: int
+
+    def size(self) -> int:
+        """Count the images."""
+        return self.images.stop - self.images.start
 
 
-def _blocks(out: Shape, batch: int, channels: int) -> list[Block]:
-    """Cut all tiles of all images into blocks of ELEMENTS / channels of them."""
+def _blocks(out: Shape, batch: int, rows: int) -> list[Block]:
+    """Cut all tiles of all images into blocks of about rows (tile, image) pairs."""
     tiles = list(itertools.product(*(range(0, size, 4) for size in out)))
-    # Between 32 and 128 (tile, image) pairs: what the products of a block are fast at.
-    rows = min(max(ELEMENTS // channels, 32), 128)
     # At least two blocks a thread, so that none waits long for the other.
     limit = max(1, len(tiles) * batch // (2 * num_threads()))
     rows = min(rows, limit)
@@ -89,10 +90,15 @@ def _blocks(out: Shape, batch: int, channels: int) -> list[Block]:
         for start in range(0, batch, per_part)
     ]
     return [
-        Block(tiles[at : at + group], part, part.stop - part.start)
+        Block(tiles[at : at + group], part)
         for at in range(0, len(tiles), group)
         for part in images
     ]
+
+
+def _rows(channels: int, filters: int) -> int:
+    """Return how many (tile, image) pairs a block holds: what products are fast at."""
+    return min(max(ELEMENTS // max(channels, filters), 32), 128)
 
 
 def _gathered(
@@ -152,11 +158,11 @@ def _before(g: Geometry) -> tuple[int, int]:
 def _correlate(x: Array, u: Array, offset: tuple[int, int], y: Array) -> None:
     """Fill y (H', W', N, O) with x (H, W, N, C) filtered by u (36, C, O)."""
     channels, filters = u.shape[1:]
-    blocks = _blocks(y.shape[:2], x.shape[2], max(channels, filters))
+    blocks = _blocks(y.shape[:2], x.shape[2], _rows(channels, filters))
 
     def body(index: int) -> None:
         block = blocks[index]
-        tiles, count = len(block.tiles), block.count
+        tiles, count = len(block.tiles), block.size()
         rows = tiles * count
         size = 36 * rows * max(channels, filters)
         first, second = scratch(2, size, "float32")
@@ -180,14 +186,16 @@ def _correlate(x: Array, u: Array, offset: tuple[int, int], y: Array) -> None:
 def _weight_sums(x: Array, dy: Array, offset: tuple[int, int]) -> Array:
     """Sum over tiles and images what u (36, C, O) of _correlate gets as gradient."""
     channels, filters = x.shape[3], dy.shape[3]
-    blocks = _blocks(dy.shape[:2], x.shape[2], max(channels, filters))
+    # Enough rows that adding up the 36 products costs little beside forming them.
+    rows = max(_rows(channels, filters), channels * filters // (channels + filters))
+    blocks = _blocks(dy.shape[:2], x.shape[2], rows)
     parts = min(num_threads(), len(blocks))
     sums = numpy.empty((parts, 36, channels, filters), "float32")
 
     def body(part: int) -> None:
         du = sums[part]
         for number, block in enumerate(blocks[part::parts]):
-            tiles, count = len(block.tiles), block.count
+            tiles, count = len(block.tiles), block.size()
             rows = tiles * count
             size = 36 * max(rows * max(channels, filters), channels * filters)
             first, second, third = scratch(3, size, "float32")
