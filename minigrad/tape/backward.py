@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from operator import attrgetter
+from sys import getrefcount
 from typing import Any, Protocol
 
 from minigrad.backend import array_module
@@ -104,12 +105,12 @@ def _visit(
             dx = kernel.gradient(index, dy, record)  # type: ignore[arg-type]
         else:
             dx = _show(node, index, target, dy, observer, before)
-        fresh = dx is not dy and dx.base is None
+        fresh = dx is not dy and (dx.base is None or _sole_view(dx))
         arrived = target.cotangent
         if arrived is None:
             if type(target) is not Node and not fresh:
                 # A leaf's gradient outlives the pass, so it must not share memory.
-                dx, fresh = dx.copy(), True
+                dx, fresh = dx.copy(order="K"), True
             target.cotangent = dx
             target.owned = fresh
         elif target.owned:
@@ -117,6 +118,15 @@ def _visit(
         else:
             target.cotangent = as_array(arrived + dx)
             target.owned = True
+
+
+def _sole_view(dx: Array) -> bool:
+    """Tell whether nobody but dx refers to the memory that dx is a view of.
+
+    A rule that ends in a transpose or reshape of an array it made hands it over whole.
+    """
+    # One reference is dx's, one the argument's.
+    return getrefcount(dx.base) <= 2
 
 
 def _show(

@@ -289,9 +289,11 @@ class Tensor(Operators):
             )
         out = type(self).__new__(type(self))
         memo[id(self)] = out
-        out.data = self.data.copy()
+        out.data = self.data.copy(order="K")
         out.requires_grad, out.node, out.owned = self.requires_grad, None, True
-        out.cotangent = None if self.cotangent is None else self.cotangent.copy()
+        out.cotangent = (
+            None if self.cotangent is None else self.cotangent.copy(order="K")
+        )
         out.name, out.origin, out.passes = self.name, self.origin, self.passes
         return out
 

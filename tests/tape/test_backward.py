@@ -33,6 +33,34 @@ SPLIT = Kernel(
 )
 
 
+def viewing(kept):
+    """A kernel whose rule ends in a view, of memory that kept may also refer to."""
+
+    def rule(dy, saved):
+        made = 2 * dy
+        kept.append(made if kept else None)
+        return {"direct": made.T}
+
+    return Kernel("viewing", lambda x: (2 * x.T, NOTHING), {"x": rule})
+
+
+class TestOwnership:
+    def test_a_view_of_fresh_memory_becomes_the_leafs_gradient_uncopied(self):
+        x = tensor(np.ones((2, 3)), requires_grad=True)
+        apply(viewing([]), x).backward(np.ones((3, 2)))
+        assert x.grad.data.base is not None
+        assert x.grad.data.T.flags.c_contiguous
+
+    def test_a_view_of_memory_that_others_hold_is_copied_in_its_order(self):
+        kept = ["keep"]
+        x = tensor(np.ones((2, 3)), requires_grad=True)
+        apply(viewing(kept), x).backward(np.ones((3, 2)))
+        assert x.grad.data.base is None
+        assert x.grad.data.T.flags.c_contiguous
+        x.grad.data[...] = 7
+        assert_array_equal(kept[1], np.full((3, 2), 2.0))
+
+
 class TestSums:
     def test_two_paths_to_a_leaf_add_up(self):
         x = leaf(1.0, 2.0)
