@@ -44,7 +44,9 @@ def run_backward(
     global passes
     passes += 1
     before = None if observer is None else dict[Any, Any]()
-    root.cotangent = dy
+    # A view, so that this pass's dy is an object of its own: kernels may remember what
+    # they made of one, and the caller may write new numbers into the array meanwhile.
+    root.cotangent = dy[...]
     root.owned = False
     order = _collect(root)
     if observer is not None:

@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 import numpy
 
-from minigrad.backend import num_threads, parallel_for, scratch
+from minigrad.backend import add_product, num_threads, parallel_for, scratch
 from minigrad.kernels._convolution.geometry import Geometry
 from minigrad.typing import Array, Shape
 
@@ -63,6 +63,11 @@ GG = numpy.kron(G, G)
 ELEMENTS = 4096
 """Values of one of the 36 windows' entries in a block, tiles x images x channels: with
 it, what a block works on (1.2 MB) stays in the cache of a core."""
+
+
+LARGE = 1 << 13
+"""From this many weights a tap the 36 products of a block add up one by one, in place;
+below, the calls would cost more than adding them all at once."""
 
 
 class Block(NamedTuple):
@@ -186,9 +191,8 @@ def _correlate(x: Array, u: Array, offset: tuple[int, int], y: Array) -> None:
 def _weight_sums(x: Array, dy: Array, offset: tuple[int, int]) -> Array:
     """Sum over tiles and images what u (36, C, O) of _correlate gets as gradient."""
     channels, filters = x.shape[3], dy.shape[3]
-    # Enough rows that adding up the 36 products costs little beside forming them.
-    rows = max(_rows(channels, filters), channels * filters // (channels + filters))
-    blocks = _blocks(dy.shape[:2], x.shape[2], rows)
+    wide = max(channels, filters)
+    blocks = _blocks(dy.shape[:2], x.shape[2], max(_rows(channels, filters), 64))
     parts = min(num_threads(), len(blocks))
     sums = numpy.empty((parts, 36, channels, filters), "float32")
 
@@ -197,21 +201,21 @@ def _weight_sums(x: Array, dy: Array, offset: tuple[int, int]) -> Array:
         for number, block in enumerate(blocks[part::parts]):
             tiles, count = len(block.tiles), block.size()
             rows = tiles * count
-            size = 36 * max(rows * max(channels, filters), channels * filters)
-            first, second, third = scratch(3, size, "float32")
+            first, second, third = scratch(3, 36 * rows * wide, "float32")
             t = first[: 36 * rows * channels].reshape(6, 6, tiles, count * channels)
             v = second[: 36 * rows * channels].reshape(36, rows, channels)
             _gathered(block, x, BT, offset, t, v)
             t = first[: 24 * rows * filters].reshape(4, 6, tiles, count * filters)
             dm = third[: 36 * rows * filters].reshape(36, rows, filters)
             _gathered(block, dy, A, (0, 0), t, dm)
-            transposed = v.transpose(0, 2, 1)
             if not number:
-                numpy.matmul(transposed, dm, out=du)
-                continue
-            product = first[: du.size].reshape(du.shape)
-            numpy.matmul(transposed, dm, out=product)
-            du += product
+                numpy.matmul(v.transpose(0, 2, 1), dm, out=du)
+            elif channels * filters <= LARGE and channels * filters <= rows * wide:
+                product = first[: du.size].reshape(du.shape)
+                du += numpy.matmul(v.transpose(0, 2, 1), dm, out=product)
+            else:
+                for at in range(36):
+                    add_product(du[at], v[at].T, dm[at])
 
     parallel_for(parts, body)
     return sums[0] if parts == 1 else sums.sum(axis=0)
