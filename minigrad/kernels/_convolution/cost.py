@@ -29,12 +29,23 @@ class Work(NamedTuple):
         return self.flops / FLOPS + self.bytes / BYTES + self.calls / CALLS
 
 
+def _meetings(g: Geometry) -> int:
+    """Count the pairs of an output and a tap that meets an input, not the padding."""
+    counts: list[int] = []
+    for size, out, taps, stride, dilation, (before, _) in zip(*g, strict=True):
+        first = range(-before, -before + taps * dilation, dilation)
+        counts.append(
+            sum(0 <= start + i * stride < size for start in first for i in range(out))
+        )
+    return math.prod(counts)
+
+
 def shifted_gemm(g: Geometry, batch: int, channels: int, filters: int) -> Work:
     """One product a tap and row of pixels; each tap goes over the result once more."""
     pixels, taps = batch * math.prod(g.out), math.prod(g.kernel)
     copied = pixels * channels * math.prod(g.stride) if max(g.stride) > 1 else 0
     return Work(
-        flops=2.0 * pixels * taps * channels * filters,
+        flops=2.0 * batch * _meetings(g) * channels * filters,
         # A range of the result stays in cache while its taps are added.
         bytes=4.0 * (2 * copied + taps * pixels * filters / 2),
         calls=taps * max(math.prod(g.out[:-1]), pixels / 1024),
@@ -59,8 +70,9 @@ def winograd(g: Geometry, batch: int, channels: int, filters: int) -> Work:
     weights = 36 * channels * filters
     return Work(
         flops=2.0 * weights * tiles * batch,
-        # The transformed weights are read again by every block of tiles.
-        bytes=4.0 * (36 * 3 * tiles * batch * (channels + filters) + weights * blocks),
+        # The transformed weights are made, and read by every block of tiles.
+        bytes=4.0
+        * (108 * tiles * batch * (channels + filters) + weights * (3 + blocks)),
         calls=4 * blocks + 3 * tiles,
     )
 
