@@ -182,12 +182,14 @@ def _transposed(e: Evidence) -> str:
 
 def _summed_too_little(e: Evidence) -> str:
     """Guess that only one slice of an axis of dy arrives."""
-    found = e.found
-    for output, dy in enumerate(e.cotangents[0]):
-        for axis, length in enumerate(dy.shape):
+    first = e.cotangents[0]
+    # Of one output alone, or of all of them alike.
+    several = [(output,) for output in range(len(first))]
+    for outputs in (*several, tuple(range(len(first)))):
+        for axis, length in enumerate(first[outputs[0]].shape):
             for entry in {0, length - 1} if length > 1 else ():
-                only = [_sliced(row, output, axis, entry) for row in e.cotangents]
-                if e.explains(e.pulled(only), found):
+                only = [_sliced(row, outputs, axis, entry) for row in e.cotangents]
+                if e.explains(e.pulled(only), e.found):
                     return (
                         f"a sum over axis {axis} of dy is missing: only entry {entry} "
                         "of it arrives"
@@ -196,16 +198,15 @@ def _summed_too_little(e: Evidence) -> str:
 
 
 def _sliced(
-    dy: tuple[ndarray, ...], output: int, axis: int, entry: int
+    dy: tuple[ndarray, ...], outputs: tuple[int, ...], axis: int, entry: int
 ) -> tuple[ndarray, ...]:
-    """Zero dy except for one entry along axis of one output."""
-    kept = numpy.zeros_like(dy[output])
-    place = (slice(None),) * axis + (entry,)
-    kept[place] = dy[output][place]
-    return tuple(
-        kept if position == output else numpy.zeros_like(part)
-        for position, part in enumerate(dy)
-    )
+    """Zero dy except for one entry along axis of each of outputs that has the axis."""
+    kept = tuple(numpy.zeros_like(part) for part in dy)
+    place = (slice(None),) * axis + (slice(entry, entry + 1),)
+    for output in outputs:
+        if axis < dy[output].ndim:
+            kept[output][place] = dy[output][place]
+    return kept
 
 
 def _summed_too_much(e: Evidence) -> str:
