@@ -9,11 +9,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from minigrad.backend import array_module
 from minigrad.errors import DTypeError, ShapeError, got
 from minigrad.functional._inputs import as_tensor
 from minigrad.functional.shaping import reshape, transpose
 from minigrad.kernels import cross_entropy as cross_entropy_kernels
-from minigrad.kernels import losses
+from minigrad.kernels import divergences, losses
 from minigrad.tape import Tensor, apply
 
 
@@ -37,9 +38,9 @@ def cross_entropy(
         reduction: "mean" over labels (or over distributions), "sum" or "none".
         label_smoothing: part of the target, in [0, 1], that is spread over all classes.
 
-    Raises ShapeError if shapes disagree and for the mean of an empty batch; on NumPy
-    ArgumentError for a label out of range and for a mean over ignored labels only
-    (see minigrad.kernels.cross_entropy).
+    Raises ShapeError if shapes disagree and for the mean of an empty batch,
+    BadIndexError for a label out of range, and ArgumentError for a mean over ignored
+    labels only; to look for these waits for a device.
 
     >>> from minigrad.tape import tensor
     >>> round(cross_entropy(tensor([[2.0, 0.0], [0.0, 1.0]]), [0, 0]).item(), 4)
@@ -84,6 +85,83 @@ def _rows(x: Tensor) -> Tensor:
         # (N, K, ...) -> (N, ..., K)
         x = transpose(x, (0, *range(2, x.ndim), 1))
     return reshape(x, (math.prod(x.shape[:-1]), x.shape[-1]))
+
+
+def nll_loss(
+    input: Any,
+    target: Any,
+    weight: Any = None,
+    *,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+) -> Tensor:
+    """Score log-probabilities against labels; in nats.
+
+    Args:
+        input: log-probabilities (N, K), (N, K, ...) or (K,) over K classes.
+        target: integer labels in [0, K), of input's shape without K.
+        weight: of each class (K,); "mean" divides by the sum of the labels' weights.
+        ignore_index: a label that weighs 0.
+        reduction: "mean", "sum" or "none".
+
+    Raises ShapeError if shapes disagree and for the mean of an empty batch,
+    BadIndexError for a label out of range, and ArgumentError for a mean over labels
+    that all weigh 0; to look for these waits for a device.
+
+    >>> from minigrad.tape import tensor
+    >>> nll_loss(tensor([[-1.0, -0.5], [-2.0, -0.25]]), [0, 1]).item()
+    0.625
+    """
+    input, target = as_tensor(input), as_tensor(target)
+    shape = input.shape[:1] + input.shape[2:] if input.ndim > 1 else ()
+    if input.ndim == 0 or target.shape != shape:
+        raise ShapeError(got("nll_loss", "target has shape", target.shape, shape))
+    x = _rows(input)
+    y = apply(
+        divergences.NLL_KERNEL,
+        x,
+        target.data.reshape(-1),
+        class_weights(x, weight),
+        reduction=reduction,
+        ignore_index=ignore_index,
+    )
+    return y if y.ndim == 0 or y.shape == shape else reshape(y, shape)
+
+
+def class_weights(x: Tensor, weight: Any) -> Tensor:
+    """Return the weights of x's classes (K,), 1 each if weight is None."""
+    if weight is not None:
+        return as_tensor(weight)
+    return Tensor(array_module(x.data).ones(x.shape[-1:], x.dtype))
+
+
+def kl_div(
+    input: Any, target: Any, *, reduction: str = "mean", log_target: bool = False
+) -> Tensor:
+    """Measure how far target is from input: target * (log target - input); in nats.
+
+    The terms of target are `through_weight` and `through_ratio`. Where a target is 0
+    the loss is 0, and its slope in the target is taken to be -input.
+
+    Args:
+        input: logarithms of probabilities.
+        target: probabilities of the same shape, or their logarithms.
+        reduction: "batchmean" divides the sum by the length of the first axis, which
+            is the divergence of distributions (N, K); "mean" by the number of elements,
+            "sum" by nothing; "none" gives one loss an element.
+        log_target: whether target holds logarithms.
+
+    Raises ShapeError unless both have the same shape.
+
+    >>> from minigrad.tape import tensor
+    >>> x = tensor([[0.5, 0.5]]).log()
+    >>> round(kl_div(x, tensor([[1.0, 0.0]]), reduction="batchmean").item(), 4)
+    0.6931
+    """
+    kernel = divergences.KL_DIV_KERNEL
+    if log_target:
+        kernel = divergences.KL_DIV_LOG_TARGET_KERNEL
+    return apply(kernel, input, target, reduction=reduction)
 
 
 def mse_loss(input: Any, target: Any, *, reduction: str = "mean") -> Tensor:

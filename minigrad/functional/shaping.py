@@ -123,7 +123,7 @@ def take(x: Any, index: Any, axis: int = 0) -> Tensor:
 
     The axes of index stand where the axis was; negative positions count from the end; a
     position named twice gets the sum of both gradients. A position out of range raises
-    BadIndexError (an ArgumentError and an IndexError) on NumPy and gives NaN on CuPy.
+    BadIndexError (an ArgumentError and an IndexError).
 
     >>> from minigrad.tape import tensor
     >>> take(tensor([10.0, 20.0, 30.0]), tensor([2, 0, -1])).tolist()

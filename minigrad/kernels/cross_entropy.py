@@ -15,9 +15,10 @@ from typing import Any, Final, NamedTuple
 
 import numpy
 
-from minigrad.backend import array_module
+from minigrad.backend import array_module, to_host
 from minigrad.errors import ArgumentError, DTypeError, ShapeError, got
 from minigrad.kernels._arguments import is_real
+from minigrad.kernels._indices import expect_within, is_within
 from minigrad.kernels._reduction import share, total
 from minigrad.kernels._spec import Kernel, expect_float, expect_shapes
 from minigrad.typing import Array, Module, Result, Terms
@@ -59,23 +60,14 @@ def _kept_rows(
     xp: Module, t: Array, num_classes: int, ignore_index: int | None
 ) -> Array | None:
     """Tell which labels are not ignore_index; None if surely all. Check the range."""
-    on_host = xp is numpy
     ignorable = ignore_index is not None and 0 <= ignore_index < num_classes
-    if on_host and not ignorable and _in_range(t, num_classes):
+    if not ignorable and is_within(t, 0, num_classes):
         return None
     kept = None if ignore_index is None else t != ignore_index
-    if on_host:
-        seen = t if kept is None else t[kept]
-        if not _in_range(seen, num_classes):
-            raise ArgumentError(
-                f"softmax_cross_entropy: labels run from {seen.min()} to {seen.max()}, "
-                f"expected 0 <= label < {num_classes} (K classes)"
-            )
+    seen = t if kept is None else xp.where(kept, t, 0)
+    rule = f"0 <= label < {num_classes} (K classes)"
+    expect_within("softmax_cross_entropy", "t has label", seen, 0, num_classes, rule)
     return kept
-
-
-def _in_range(t: Array, num_classes: int) -> bool:
-    return t.size == 0 or (t.min() >= 0 and t.max() < num_classes)
 
 
 def softmax_cross_entropy(
@@ -89,9 +81,8 @@ def softmax_cross_entropy(
     """Score logits x (N, K) against integer labels t (N,), 0 <= t < K.
 
     Rows labelled ignore_index count neither in the loss nor in the N of the mean. A
-    label out of range, and a mean where all are ignored, raise ArgumentError on NumPy.
-    On CuPy, where a look would wait for the device, the loss of such a row is wrong
-    instead, and such a mean is NaN.
+    label out of range raises BadIndexError, and a mean where all are ignored
+    ArgumentError; to look for them waits for a device.
     """
     name = "softmax_cross_entropy"
     _expect_logits(name, x, label_smoothing)
@@ -106,7 +97,7 @@ def softmax_cross_entropy(
     kept = _kept_rows(xp, t, num_classes, ignore_index)
     if kept is not None:
         t = xp.where(kept, t, 0)
-        weight = _weights(xp, kept, x, reduction)
+        weight = _weights(kept, x, reduction)
 
     p = _shifted(xp, x)
     losses = (label_smoothing - 1) * p[xp.arange(count), t]
@@ -135,11 +126,11 @@ def _shifted(xp: Module, x: Array) -> Array:
     return x - x.real.max(axis=1, keepdims=True)
 
 
-def _weights(xp: Module, kept: Array, x: Array, reduction: str) -> Array:
+def _weights(kept: Array, x: Array, reduction: str) -> Array:
     weight = kept.astype(x.dtype)
     if reduction != "mean":
         return weight
-    if xp is numpy and not kept.any():
+    if not to_host(kept.any()):
         raise ArgumentError(
             f"softmax_cross_entropy: all {kept.size} labels are ignore_index, "
             'expected at least one other for reduction="mean"'

@@ -197,11 +197,38 @@ def test_take_accepts_every_integer_dtype(dtype):
     assert dx[7, 0] == 2.0
 
 
-def test_take_gives_nan_out_of_range_where_raising_would_wait_for_a_device():
+def test_take_refuses_positions_out_of_range_on_a_device_too():
     with fake_device() as device:
         xp = device.module
-        y, _ = shaping.TAKE_KERNEL.run(xp.array([1.0, 2.0]), xp.array([1, 2, -3]))
-        assert_array_equal(device.to_host(y), [2.0, np.nan, np.nan])
+        with pytest.raises(IndexError, match=r"index has 2 at \[1\], expected -2"):
+            shaping.TAKE_KERNEL.run(xp.array([1.0, 2.0]), xp.array([1, 2, -3]))
+
+
+@pytest.mark.parametrize(
+    ("index", "bad", "axis"),
+    [
+        ([0, 5], "5", 0),
+        ((slice(None), [[3], [-5]]), r"-5 at \[1, 0\]", 1),
+        ((..., [3]), "3", 2),
+        ((None, True, [-6]), "-6", 0),
+        (([True, False, True, True, False], [0, 1, 4]), r"4 at \[2\]", 1),
+        ((0, ..., [1], [7]), "7", 2),
+    ],
+    ids=str,
+)
+def test_getitem_refuses_index_arrays_out_of_range_on_a_device(index, bad, axis):
+    message = f"getitem: index has {bad}.* positions along axis {axis} of x"
+    with fake_device() as device:
+        x = device.from_host(X)
+        with pytest.raises(IndexError, match=message):
+            shaping.GETITEM_KERNEL.run(x, index=index)
+
+
+def test_getitem_takes_index_arrays_in_range_on_a_device():
+    index = (slice(None), [[3], [-4]], [0, -3])
+    with fake_device() as device:
+        y, _ = shaping.GETITEM_KERNEL.run(device.from_host(X), index=index)
+        assert_array_equal(device.to_host(y), X[index])
 
 
 @given(kernel_cases(x=("...",)))
@@ -297,7 +324,7 @@ X23 = np.ones((2, 3))
             [X23, np.array([0, 2])],
             {},
             ArgumentError,
-            r"has 2, expected -2 to 1",
+            r"has 2 at \[1\], expected -2 to 1",
         ),
         ("TAKE", [X23, np.array([0.0])], {}, DTypeError, r"float64, expected integers"),
         (
