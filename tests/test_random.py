@@ -6,8 +6,18 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
+from minigrad.backend import parallel_for
 from minigrad.errors import ArgumentError
-from minigrad.random import Streams, default_streams, generator, keep_mask, manual_seed
+from minigrad.random import (
+    NORMALS,
+    WORDS,
+    Streams,
+    default_streams,
+    generator,
+    keep_mask,
+    manual_seed,
+    normal_noise,
+)
 
 
 def draw(gen):
@@ -93,3 +103,70 @@ def test_state_of_something_else_is_refused(state):
 def test_drop_prob_out_of_range():
     with pytest.raises(ArgumentError, match=r"drop_prob 1\.5"):
         keep_mask(generator(0, "m"), (3,), 1.5)
+
+
+def backwards(count, body):
+    for index in reversed(range(count)):
+        body(index)
+
+
+LOOPS = [{}, {"loop": parallel_for}, {"loop": backwards}]
+
+
+@pytest.mark.parametrize("options", LOOPS)
+@pytest.mark.parametrize("size", [0, 1, 7, 4 * WORDS, 4 * WORDS + 1, 12 * WORDS + 6])
+def test_mask_is_that_of_the_raw_bits_in_every_loop(size, options):
+    plain, blocks = generator(0, "m"), generator(0, "m")
+    words = plain.bit_generator.random_raw(-(-size // 4)).view(np.uint16)
+    mask, _ = keep_mask(blocks, (size,), 0.3, **options)
+    assert_array_equal(mask, words[:size] >= round(0.3 * 65536))
+    assert_array_equal(draw(blocks), draw(plain))
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        lambda: np.random.default_rng(0),
+        lambda: np.random.Generator(np.random.SFC64(0)),
+        lambda: used(generator(0, "m"), lambda gen: gen.random()),
+        lambda: used(generator(0, "m"), lambda gen: gen.random(dtype="float32")),
+    ],
+)
+def test_mask_of_any_generator_is_that_of_its_raw_bits(start):
+    plain, blocks = start(), start()
+    words = plain.bit_generator.random_raw(2 * WORDS).view(np.uint16)
+    mask, _ = keep_mask(blocks, (2, 4 * WORDS), 0.5, loop=parallel_for)
+    assert_array_equal(mask.reshape(-1), words >= 32768)
+    assert_array_equal(draw(blocks), draw(plain))
+
+
+def used(gen, draw_one):
+    draw_one(gen)
+    return gen
+
+
+@pytest.mark.parametrize("options", LOOPS)
+def test_noise_is_the_same_in_every_loop(options):
+    shape = (3, NORMALS - 1)
+    gen = generator(0, "n")
+    noise = normal_noise(gen, shape, **options)
+    assert_array_equal(noise, normal_noise(generator(0, "n"), shape))
+    assert not np.array_equal(noise, normal_noise(gen, shape, **options))
+    blocks = noise.reshape(-1)[: 2 * NORMALS].reshape(2, NORMALS)
+    assert np.abs(np.corrcoef(blocks)[0, 1]) < 0.02
+
+
+@pytest.mark.parametrize(
+    "start", [lambda: generator(1, "n"), lambda: np.random.default_rng(0)]
+)
+def test_noise_is_standard_normal(start):
+    noise = normal_noise(start(), (200, 500))
+    assert noise.dtype == np.float32
+    assert abs(noise.mean()) < 0.02
+    assert abs(noise.std() - 1) < 0.02
+    assert abs((noise > 1.6449).mean() - 0.05) < 0.005
+
+
+def test_noise_takes_no_numbers_and_one():
+    assert normal_noise(generator(0, "n"), (3, 0)).shape == (3, 0)
+    assert normal_noise(generator(0, "n"), ()).shape == ()

@@ -1,4 +1,4 @@
-"""Functions of tensors that layers are made of: linear map, activations, dropout.
+"""Functions of tensors that layers are made of: linear map, activations.
 
 Names, arguments and defaults are PyTorch's, but for `axis`. Tensors of any shape and of
 a float dtype; the result has the input's dtype, and its shape unless stated.
@@ -8,21 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from numpy.random import Generator
-
-from minigrad.backend import backend_of, to_backend
-from minigrad.errors import ArgumentError, ShapeError, got
-from minigrad.functional._inputs import as_tensor
+from minigrad.errors import ArgumentError, got
 from minigrad.kernels import activations, gated
-from minigrad.kernels import dropout as dropout_kernel
 from minigrad.kernels import gaaf as gaaf_kernel
 from minigrad.kernels import linear as linear_kernel
 from minigrad.kernels import softmax as softmax_kernel
-from minigrad.kernels._arguments import is_real
 from minigrad.kernels.gaaf import Curve
-from minigrad.random import Streams, default_streams, keep_mask
 from minigrad.tape import Tensor, apply
-from minigrad.typing import Shape
 
 
 def linear(x: Any, weight: Any, bias: Any = None) -> Tensor:
@@ -165,77 +157,6 @@ def log_softmax(x: Any, axis: int = -1) -> Tensor:
     [-1000.0, 0.0]
     """
     return apply(softmax_kernel.LOG_SOFTMAX_KERNEL, x, axis=axis)
-
-
-def dropout(
-    x: Any,
-    p: float = 0.5,
-    training: bool = True,
-    *,
-    rng: Streams | Generator | None = None,
-) -> Tensor:
-    """Zero elements of x with probability p and divide the others by 1 - p.
-
-    Args:
-        x: any shape.
-        p: probability to drop, in [0, 1]; 1 gives zeros. Rounded to n / 65536.
-        training: False returns x.
-        rng: draws the mask; default: the stream "dropout" of the default streams.
-
-    Raises ArgumentError if p is outside [0, 1].
-
-    >>> from minigrad.random import generator
-    >>> from minigrad.tape import tensor
-    >>> dropout(tensor([1.0, 2.0, 3.0, 4.0]), 0.5, rng=generator(0, "mask")).tolist()
-    [0.0, 0.0, 6.0, 8.0]
-    """
-    x = as_tensor(x)
-    return _drop("dropout", x, x.shape, p, training, rng)
-
-
-def dropout2d(
-    x: Any,
-    p: float = 0.5,
-    training: bool = True,
-    *,
-    rng: Streams | Generator | None = None,
-) -> Tensor:
-    """Do what dropout does, but to whole channels of x (N, C, ...).
-
-    Source: Tompson et al. 2015, arXiv:1411.4280, section 3.2. Raises ShapeError if x
-    has fewer than two axes, ArgumentError if p is outside [0, 1].
-
-    >>> from minigrad.random import generator
-    >>> from minigrad.tape import tensor
-    >>> x = tensor([[[1.0, 2.0], [3.0, 4.0]]])
-    >>> dropout2d(x, 0.5, rng=generator(3, "mask")).tolist()
-    [[[0.0, 0.0], [6.0, 8.0]]]
-    """
-    x = as_tensor(x)
-    if x.ndim < 2:
-        raise ShapeError(got("dropout2d", "x has shape", x.shape, "(N, C, ...)"))
-    shape = x.shape[:2] + (1,) * (x.ndim - 2)
-    return _drop("dropout2d", x, shape, p, training, rng)
-
-
-def _drop(
-    name: str,
-    x: Tensor,
-    shape: Shape,
-    p: float,
-    training: bool,
-    rng: Streams | Generator | None,
-) -> Tensor:
-    """Drop by a mask of shape, which broadcasts to that of x."""
-    if not (is_real(p) and 0 <= p <= 1):
-        raise ArgumentError(got(name, "p", repr(p), "0 <= p <= 1"))
-    if not training or p == 0:
-        return x
-    if not isinstance(rng, Generator):
-        rng = (rng or default_streams()).next("dropout")
-    mask, keep_prob = keep_mask(rng, shape, p)
-    mask = to_backend(mask, backend_of(x.data).name)
-    return apply(dropout_kernel.KERNEL, x, mask, keep_prob=keep_prob)
 
 
 def gaaf(

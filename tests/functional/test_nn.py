@@ -1,14 +1,13 @@
-"""What the functions of layers add to their kernels: names, defaults, random masks."""
+"""What the functions of layers add to their kernels: names and defaults."""
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from minigrad import functional as F
-from minigrad.errors import ArgumentError, ShapeError
+from minigrad.errors import ArgumentError
 from minigrad.functional import nn
 from minigrad.kernels import gaaf
-from minigrad.random import Streams, generator, manual_seed
 from minigrad.tape import tensor
 from minigrad.testing import check_function
 
@@ -33,7 +32,6 @@ X = RNG.standard_normal((4, 5)) + 0.1
         nn.gaaf,
         lambda x: nn.gelu(x, "tanh"),
         lambda x: nn.softmax(x, axis=0),
-        lambda x: nn.dropout(x, rng=generator(0, "mask")),
     ],
 )
 def test_gradient_reaches_the_input(function):
@@ -52,67 +50,6 @@ def test_linear_is_that_of_pytorch(bias):
 def test_unknown_approximation_of_gelu_is_refused():
     with pytest.raises(ArgumentError, match="approximate 'erf', expected 'none' or"):
         nn.gelu(tensor([1.0]), approximate="erf")
-
-
-def test_dropout_keeps_the_mean():
-    y = nn.dropout(tensor(np.ones(20_000)), 0.3, rng=Streams(0)).numpy()
-    assert set(np.unique(y.round(3))) == {0, 1.429}
-    assert_allclose(y.mean(), 1, atol=0.02)
-
-
-def test_dropped_elements_get_no_gradient():
-    x = tensor(X, requires_grad=True)
-    y = nn.dropout(x, 0.5, rng=Streams(0))
-    y.backward(np.ones(X.shape))
-    assert_allclose(x.grad.numpy(), np.where(y.numpy() == 0, 0, 2))
-
-
-def test_a_stream_gives_a_new_mask_each_time():
-    streams = Streams(0)
-    first, second = (nn.dropout(tensor(X), rng=streams).tolist() for _ in range(2))
-    assert first != second
-    assert first == nn.dropout(tensor(X), rng=Streams(0)).tolist()
-    assert streams.state_dict()["steps"] == {"dropout": 2}
-
-
-def test_default_masks_follow_the_seed():
-    manual_seed(7)
-    first = nn.dropout(tensor(X)).tolist()
-    manual_seed(7)
-    assert first == nn.dropout(tensor(X)).tolist()
-    assert first == nn.dropout(tensor(X), rng=Streams(7)).tolist()
-
-
-def test_dropout_does_nothing_in_evaluation_and_for_p_zero():
-    x = tensor(X)
-    assert nn.dropout(x, 0.5, training=False) is x
-    assert nn.dropout(x, 0.0) is x
-
-
-def test_dropout_of_everything_gives_zeros():
-    x = tensor(X, requires_grad=True)
-    y = nn.dropout(x, 1.0, rng=Streams(0))
-    y.backward(np.ones(X.shape))
-    assert_array_equal(y.numpy(), np.zeros(X.shape))
-    assert_array_equal(x.grad.numpy(), np.zeros(X.shape))
-
-
-def test_dropout2d_drops_whole_channels():
-    y = nn.dropout2d(tensor(np.ones((8, 9, 3, 3))), rng=Streams(0)).numpy()
-    assert_array_equal(y, np.broadcast_to(y[:, :, :1, :1], y.shape))
-    assert 0 < (y[:, :, 0, 0] == 0).sum() < 72
-
-
-@pytest.mark.parametrize("p", [-0.1, 1.1])
-@pytest.mark.parametrize("training", [True, False])
-def test_p_beyond_probabilities_is_refused(p, training):
-    with pytest.raises(ArgumentError, match=f"dropout: p {p}, expected 0 <= p <= 1"):
-        nn.dropout(tensor(X), p, training)
-
-
-def test_dropout2d_without_channels_is_refused():
-    with pytest.raises(ShapeError, match=r"x has shape \(3,\), expected \(N, C, ...\)"):
-        nn.dropout2d(tensor(np.ones(3)))
 
 
 def test_gaaf_equals_its_composition_from_smaller_functions():
@@ -170,7 +107,3 @@ def test_what_names_no_curve_is_refused(name):
         ArgumentError, match=r"gaaf: activation .+, expected a Curve or"
     ):
         nn.gaaf(tensor([1.0]), activation=name)
-
-
-def test_dropout_takes_lists():
-    assert nn.dropout([1.0, 2.0], training=False).dtype == np.float32
