@@ -19,7 +19,7 @@ from minigrad.backend._registry import (
 )
 from minigrad.backend._scratch import scratch
 from minigrad.backend._threads import num_threads, parallel_for
-from minigrad.backend._tuning import tune
+from minigrad.backend._tuning import set_flush_denormal, tune
 
 __all__ = [
     "BLOCK",
@@ -40,6 +40,7 @@ __all__ = [
     "registered",
     "scatter_add",
     "scratch",
+    "set_flush_denormal",
     "special",
     "to_backend",
     "to_host",

@@ -15,6 +15,7 @@ from functools import partial
 from queue import SimpleQueue
 
 from minigrad.backend._blas import one_blas_thread
+from minigrad.backend._tuning import flush_bits, take_flush_bits
 
 
 def _thread_count() -> int:
@@ -103,8 +104,14 @@ def _share(pool: _Pool, count: int, body: Callable[[int], None], copies: int) ->
         finally:
             finished.release()
 
+    bits = flush_bits()
+
+    def help_out() -> None:
+        take_flush_bits(bits)
+        drain()
+
     # Each copy in the caller's context: errstate, no_grad and the backend hold there.
-    pool.submit([partial(copy_context().run, drain) for _ in range(copies)])
+    pool.submit([partial(copy_context().run, help_out) for _ in range(copies)])
     drain()
     for _ in range(copies + 1):
         finished.acquire()

@@ -1,17 +1,29 @@
-"""Settings of the whole process that make NumPy fast; MINIGRAD_TUNE=0 keeps them off.
+"""Settings of the process that make NumPy fast; each is skipped where it is not there.
 
-Each is skipped in silence where the platform has it not: correct, and merely slower.
+`tune` runs on import and changes no result; MINIGRAD_TUNE=0 keeps it off. Flushing
+denormal numbers changes results, so it waits to be asked for.
 """
 
 from __future__ import annotations
 
 import ctypes
+import functools
 import os
+import platform
 import sys
+from typing import Any
+
+from minigrad.backend import _blas
 
 M_TRIM_THRESHOLD = -1
 M_MMAP_THRESHOLD = -3
 """Parameters of glibc's mallopt, from its malloc.h."""
+
+FLUSH_BITS = 1 << 15 | 1 << 6
+"""Of the register MXCSR: denormal results become 0, denormal operands count as 0."""
+
+MXCSR = 7
+"""Its place among the eight 32-bit words of fenv_t on x86-64, in glibc's fenv.h."""
 
 
 def tune() -> bool:
@@ -37,3 +49,67 @@ def _keep_freed_memory() -> bool:
     # As much as an int holds: the end of the heap is never handed back.
     trimmed = mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
     return bool(kept and trimmed)
+
+
+def set_flush_denormal(mode: bool) -> bool:
+    """Let numbers below the smallest normal one count as 0, or no longer.
+
+    Like `torch.set_flush_denormal`; off until asked for, since all NumPy code of the
+    thread is changed by it. On some processors arithmetic with denormal numbers takes
+    10 to 100 times as long; gradients through long sequences and the state of unused
+    parameters fade into them. Holds on the calling thread, for block loops and BLAS
+    called from it, and on threads it starts later. BLAS is given new threads: call this
+    while no other thread multiplies matrices. Returns whether the platform has it
+    (x86-64 under Linux with glibc).
+    """
+    if _float_environment() is None:
+        return False
+    take_flush_bits(FLUSH_BITS if mode else 0)
+    _renew_blas_threads()
+    return True
+
+
+def flush_bits() -> int:
+    """Return FLUSH_BITS if this thread flushes denormal numbers, else 0."""
+    environment = _float_environment()
+    return 0 if environment is None else _read(environment)[MXCSR] & FLUSH_BITS
+
+
+def take_flush_bits(bits: int) -> None:
+    """Flush denormal numbers on this thread as flush_bits() told on another."""
+    environment = _float_environment()
+    if environment is None:
+        return
+    words = _read(environment)
+    if words[MXCSR] & FLUSH_BITS != bits:
+        words[MXCSR] = words[MXCSR] & ~FLUSH_BITS | bits
+        environment.fesetenv(words)
+
+
+def _renew_blas_threads() -> None:
+    """End OpenBLAS's threads; the next product starts new ones, which inherit the bits.
+
+    The old ones would go on without: half of a product would be flushed, half not.
+    """
+    end = getattr(_blas._library(), "blas_thread_shutdown_", None)
+    if end is not None:
+        end()
+
+
+def _read(environment: Any) -> Any:
+    """Read this thread's fenv_t as a list of words."""
+    words = (ctypes.c_uint32 * 8)()
+    environment.fegetenv(words)
+    return words
+
+
+@functools.cache
+def _float_environment() -> Any:
+    """Open the library with fegetenv and fesetenv; None where fenv_t is another."""
+    if not sys.platform.startswith("linux") or platform.machine() != "x86_64":
+        return None
+    try:
+        library = ctypes.CDLL("libm.so.6")
+    except OSError:
+        return None  # musl, for one, has no such file.
+    return library

@@ -6,7 +6,7 @@ from typing import Any
 
 from minigrad.errors import ArgumentError, got
 from minigrad.optim import rules
-from minigrad.optim._blocks import update_in_place
+from minigrad.optim._blocks import Update
 from minigrad.optim._checks import expect_at_least, expect_fraction
 from minigrad.optim.optimizer import (
     Optimizer,
@@ -61,18 +61,12 @@ class Adam(Optimizer):
 
     def _update(
         self, p: Array, g: Array, state: dict[str, Any], options: Options
-    ) -> None:
+    ) -> Update:
         state["step"] = state.get("step", 0) + 1
-        update_in_place(
-            rules.adam,
-            p,
-            g,
-            state_array(state, "exp_avg", p),
-            state_array(state, "exp_avg_sq", p),
-            decoupled=self.decoupled,
-            step=state["step"],
-            **options,
-        )
+        mean = state_array(state, "exp_avg", p)
+        square = state_array(state, "exp_avg_sq", p)
+        taken = {**options, "decoupled": self.decoupled, "step": state["step"]}
+        return Update(rules.adam, (p, g, mean, square), taken)
 
 
 class AdamW(Adam):
@@ -140,13 +134,13 @@ class RMSprop(Optimizer):
 
     def _update(
         self, p: Array, g: Array, state: dict[str, Any], options: Options
-    ) -> None:
-        arrays = [state_array(state, "square_avg", p)]
+    ) -> Update:
+        arrays = [p, g, state_array(state, "square_avg", p)]
         if options["momentum"]:
             arrays.append(state_array(state, "momentum_buffer", p))
         if options["centered"]:
             arrays.append(state_array(state, "grad_avg", p))
-        update_in_place(rules.rmsprop, p, g, *arrays, **options)
+        return Update(rules.rmsprop, tuple(arrays), dict(options))
 
 
 class Adadelta(Optimizer):
@@ -181,12 +175,7 @@ class Adadelta(Optimizer):
 
     def _update(
         self, p: Array, g: Array, state: dict[str, Any], options: Options
-    ) -> None:
-        update_in_place(
-            rules.adadelta,
-            p,
-            g,
-            state_array(state, "square_avg", p),
-            state_array(state, "acc_delta", p),
-            **options,
-        )
+    ) -> Update:
+        square = state_array(state, "square_avg", p)
+        delta_square = state_array(state, "acc_delta", p)
+        return Update(rules.adadelta, (p, g, square, delta_square), dict(options))

@@ -10,6 +10,7 @@ import numpy
 
 from minigrad.backend import array_module, is_array, to_backend, to_host
 from minigrad.errors import ArgumentError, DTypeError, ShapeError, got
+from minigrad.optim._blocks import Update, run_updates
 from minigrad.tape import Tensor, expect_writeable
 from minigrad.typing import Array
 
@@ -23,7 +24,7 @@ Parameters = Iterable[Tensor] | Iterable[Mapping[str, Any]]
 
 
 class Optimizer:
-    """Base of the optimizers: a subclass writes `_update` for one array.
+    """Base of the optimizers: a subclass writes `_update` for one parameter.
 
     Attributes:
         param_groups: dicts of "params" and options; writing an option changes the next
@@ -104,8 +105,8 @@ class Optimizer:
 
     def _update(
         self, p: Array, g: Array, state: dict[str, Any], options: Options
-    ) -> None:
-        """Change p and state in place by one step with the gradient g."""
+    ) -> Update:
+        """Say what one step with the gradient g does to p and state; make the state."""
         raise NotImplementedError
 
     def step(self) -> None:
@@ -114,26 +115,25 @@ class Optimizer:
         Before anything is written, raises GraphError if a live graph needs the values,
         DTypeError if a parameter was cast and its state was not.
         """
+        who = f"{self.who}.step"
         live: list[tuple[Tensor, Options]] = []
         for group in self.param_groups:
             options: Options = {name: _plain(group[name]) for name in self.defaults}
             live += [(p, options) for p in group["params"] if p.has_grad]
         for tensor, _ in live:
-            expect_writeable(tensor.data, f"{self.who}.step")
-            self._expect_state_of(tensor)
-        for tensor, options in live:
-            state = self.state.setdefault(tensor, {})
-            self._update(tensor.data, tensor.cotangent, state, options)
-
-    def _expect_state_of(self, tensor: Tensor) -> None:
-        """Raise DTypeError if a state array has not the dtype of its parameter."""
-        for name, value in self.state.get(tensor, {}).items():
-            if is_array(value) and value.dtype != tensor.dtype:
-                rule = f"{tensor.dtype}, as its parameter"
-                remedy = "after a cast call load_state_dict(state_dict()) to cast it"
-                what = f"the state `{name}` has dtype"
-                who = f"{self.who}.step"
-                raise DTypeError(got(who, what, value.dtype, rule, remedy))
+            expect_writeable(tensor.data, who)
+            _expect_dtype(who, self.state.get(tensor, {}), tensor.data.dtype)
+        run_updates(
+            [
+                self._update(
+                    tensor.data,
+                    tensor.cotangent,
+                    self.state.setdefault(tensor, {}),
+                    options,
+                )
+                for tensor, options in live
+            ]
+        )
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Clear the gradients of all parameters; False fills those there are with 0."""
@@ -215,6 +215,19 @@ def state_array(state: dict[str, Any], name: str, p: Array) -> Array:
     if name not in state:
         state[name] = array_module(p).zeros_like(p)
     return state[name]
+
+
+def _expect_dtype(who: str, state: dict[str, Any], dtype: Any) -> None:
+    """Raise DTypeError if a state array has not the dtype of its parameter."""
+    for name, value in state.items():
+        # Python's numbers have none, and is_array takes its time.
+        found = getattr(value, "dtype", dtype)
+        if found != dtype and is_array(value):
+            rule = f"{dtype}, as its parameter"
+            remedy = "after a cast call load_state_dict(state_dict()) to cast it"
+            raise DTypeError(
+                got(who, f"the state `{name}` has dtype", found, rule, remedy)
+            )
 
 
 def _plain(option: Any) -> Any:

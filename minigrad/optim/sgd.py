@@ -6,7 +6,7 @@ from typing import Any
 
 from minigrad.errors import ArgumentError
 from minigrad.optim import rules
-from minigrad.optim._blocks import update_in_place
+from minigrad.optim._blocks import Update
 from minigrad.optim._checks import expect_at_least, expect_number
 from minigrad.optim.optimizer import (
     Optimizer,
@@ -61,11 +61,10 @@ class SGD(Optimizer):
 
     def _update(
         self, p: Array, g: Array, state: dict[str, Any], options: Options
-    ) -> None:
+    ) -> Update:
         if not options["momentum"]:
             lr, weight_decay = options["lr"], options["weight_decay"]
-            update_in_place(rules.sgd, p, g, lr=lr, weight_decay=weight_decay)
-            return
+            return Update(rules.sgd, (p, g), {"lr": lr, "weight_decay": weight_decay})
         first = "momentum_buffer" not in state
         buffer = state_array(state, "momentum_buffer", p)
-        update_in_place(rules.sgd_momentum, p, g, buffer, first=first, **options)
+        return Update(rules.sgd_momentum, (p, g, buffer), {**options, "first": first})

@@ -78,16 +78,63 @@ def test_gradients_are_not_written_and_float32_stays(name, options):
 
 
 @every_optimizer
-def test_blocks_on_threads_give_the_same_bits(name, options, monkeypatch):
+def test_parts_on_threads_give_the_same_bits(name, options, monkeypatch):
     shape = (3, 50)
     whole, parted = (start(*shape, dtype="float32") for _ in range(2))
     steps = gradients(1, *shape, steps=4, dtype="float32")
     run(getattr(optim, name)([whole], **options), [whole], steps)
-    monkeypatch.setattr(_blocks, "SMALL", 0)
-    monkeypatch.setattr(_blocks, "BLOCK", 32)
-    monkeypatch.setattr(_blocks, "THRESHOLD", 64)
+    all_in_parts_of(32, monkeypatch)
     run(getattr(optim, name)([parted], **options), [parted], steps)
     assert_array_equal(parted.data, whole.data)
+
+
+def all_in_parts_of(size, monkeypatch):
+    for bound, value in (("SMALL", 0), ("LONG", 0), ("PART", size), ("THRESHOLD", 0)):
+        monkeypatch.setattr(_blocks, bound, value)
+
+
+@every_optimizer
+def test_neighbours_change_no_bit(name, options):
+    shapes = (
+        (64,),
+        (8193,),
+        (0, 3),
+        (),
+        (90, 100),
+        (2, 3, 4),
+        (5000,),
+        (6000,),
+        (1100, 500),
+    )
+    kinds = [(shape, "float32") for shape in shapes] + [((7,), "float64")]
+    together, alone = ([start(*s, dtype=d) for s, d in kinds] for _ in range(2))
+    steps = [gradients(*shape, steps=3, dtype=dtype) for shape, dtype in kinds]
+    many = getattr(optim, name)(together, **options)
+    ones = [getattr(optim, name)([p], **options) for p in alone]
+    for step in range(3):
+        for index, (one, other) in enumerate(zip(together, alone, strict=True)):
+            # One in three stands still, so that steps are not the same number.
+            moves = (index + step) % 3
+            one.grad = other.grad = steps[index][step, ...] if moves else None
+        many.step()
+        for optimizer in ones:
+            optimizer.step()
+    for one, other, optimizer in zip(together, alone, ones, strict=True):
+        assert_array_equal(one.data, other.data)
+        for key, value in many.state[one].items():
+            assert_array_equal(value, optimizer.state[other][key])
+
+
+def test_parameters_that_share_memory_are_updated_in_order():
+    memory = numpy.zeros(4, "float32")
+    first, second = (tensor(memory, requires_grad=True) for _ in range(2))
+    first.data, second.data = memory[:3], memory[1:]
+    optimizer = optim.SGD([first, second], lr=1.0)
+    first.grad = numpy.ones(3, "float32")
+    # What the second step subtracts is what the first one has left.
+    second.grad = first.data
+    optimizer.step()
+    assert_array_equal(memory, [-1, 0, 0, 1])
 
 
 @every_optimizer
@@ -125,7 +172,7 @@ def test_resuming_from_a_state_gives_the_same_bits(name, options):
     ids=["reversed", "permuted", "with gaps"],
 )
 def test_memory_order_of_parameter_and_gradient_does_not_matter(layout, monkeypatch):
-    monkeypatch.setattr(_blocks, "SMALL", 0)
+    all_in_parts_of(7, monkeypatch)
     plain, other, third = (start(2, 3, 4) for _ in range(3))
     other.data = layout(other.data)
     third.data = layout(third.data)
