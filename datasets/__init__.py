@@ -7,6 +7,7 @@ downloads unless asked. `python -m datasets` lists the sets and where they lie.
 from datasets._batches import batches, epoch_order
 from datasets._errors import DataError
 from datasets._fetch import data_root
+from datasets._loader import Loader
 from datasets._records import Dataset, Split, as_float, flat, resize
 from datasets._registry import DATASETS, load
 
@@ -14,6 +15,7 @@ __all__ = [
     "DATASETS",
     "DataError",
     "Dataset",
+    "Loader",
     "Split",
     "as_float",
     "batches",

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import Protocol
 
-from datasets import digits, mnist
+from datasets import cifar, digits, mnist
 from datasets._errors import DataError
 from datasets._records import Dataset
 
@@ -28,7 +28,7 @@ class Loader(Protocol):
         ...
 
 
-_LOADERS: dict[str, Loader] = {"digits": digits, "mnist": mnist}
+_LOADERS: dict[str, Loader] = {"digits": digits, "mnist": mnist, "cifar10": cifar}
 DATASETS: tuple[str, ...] = tuple(_LOADERS)
 
 

@@ -10,20 +10,20 @@ PACKAGE = Path(datasets.__file__).parent
 
 
 def test_names_are_listed() -> None:
-    assert DATASETS == ("digits", "mnist")
+    assert DATASETS == ("digits", "mnist", "cifar10")
 
 
 def test_misspelt_name_gets_a_suggestion() -> None:
     with pytest.raises(DataError) as caught:
         load("mnits")
     assert str(caught.value) == (
-        "datasets: unknown data set 'mnits', expected one of digits, mnist "
+        "datasets: unknown data set 'mnits', expected one of digits, mnist, cifar10 "
         "(did you mean 'mnist'?)"
     )
 
 
 def test_strange_name_gets_no_suggestion() -> None:
-    with pytest.raises(DataError, match=r"expected one of digits, mnist$"):
+    with pytest.raises(DataError, match=r"expected one of digits, mnist, cifar10$"):
         load("zzz")
 
 

@@ -1,0 +1,1 @@
+"""Executed lessons in percent format: run one with `python -m lessons.<name>`."""
