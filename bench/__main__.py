@@ -1,4 +1,4 @@
-"""Time minigrad beside PyTorch: `python -m bench step mlp`, `tape`, `kernels`."""
+"""Time minigrad beside PyTorch: `python -m bench step mlp`, and see `-h`."""
 
 from __future__ import annotations
 
@@ -6,11 +6,25 @@ import argparse
 import json
 import math
 import os
+import shutil
 import sys
 from typing import NoReturn
 
-from bench.harness import Case, Result, compare, has_torch, machine
+from bench import memory
+from bench.engines import has
+from bench.harness import BenchError, Case, Result, Setting, compare, profile
+from bench.report import README, number, report
+from bench.store import cores, facts, headline, save
 from bench.suites import SUITES
+
+EXAMPLES = """examples:
+  python -m bench step vgg              a training step beside PyTorch
+  python -m bench step vgg --profile    where ours spends its time, kernel by kernel
+  python -m bench kernels --match conv  single kernels whose name contains "conv"
+  python -m bench memory vgg            peak memory of a training step
+  python -m bench step --save           keep the results in bench/results
+  python -m bench report                make the tables of bench/README.md of them
+"""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -22,10 +36,13 @@ class _Parser(argparse.ArgumentParser):
 def main() -> int:
     """Run the bench; return the exit status: 0, 1 failed, 2 usage, 130 interrupted."""
     try:
-        return _run()
+        return _run(_parse())
     except KeyboardInterrupt:
         print("bench: interrupted; nothing is kept of it", file=sys.stderr)
         return 130
+    except BenchError as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 1
     except OSError as error:
         # Nor can what is still buffered be written at exit.
         sys.stdout = None  # type: ignore[assignment]
@@ -34,48 +51,70 @@ def main() -> int:
         return 1
 
 
-def _run() -> int:
-    """Run the cases asked for and print a table, and a JSON line if asked."""
-    options = _parse()
-    cases = _select(options.suite, options.case)
-    print(f"{machine()}; {options.threads} threads each, alternating rounds")
-    if not has_torch():
+def _run(options: argparse.Namespace) -> int:
+    """Do what is asked for: make the report, profile, or measure."""
+    if options.suite == "report":
+        report()
+        print(f"wrote the tables of {os.path.relpath(README)}")
+        return 0
+    cases = _select(options.suite, options.case, options.match)
+    setting = Setting(options.rounds, options.threads, options.rivals)
+    if options.profile:
+        for case in cases:
+            print(f"{options.suite} {case.name}", flush=True)
+            profile(options.suite, case, setting)
+        return 0
+    _measure(options, cases, setting)
+    return 0
+
+
+def _measure(options: argparse.Namespace, cases: list[Case], setting: Setting) -> None:
+    """Run the cases and print a table, and a JSON line if asked."""
+    suite = options.suite
+    if not has("torch"):
         print("PyTorch is not installed: `pip install torch` to compare with it.")
     width = max(len(case.name) for case in cases)
-    print(
-        f"{'case':{width}}  minigrad ms [quartiles]       torch ms [quartiles]  ratio"
-    )
+    unit = "MB" if suite == "memory" else "ms"
+    print(f"{'case':{width}}  {'engine':19} {unit:>9} [quartiles]   minigrad / engine")
     results: list[Result] = []
     for case in cases:
-        result = compare(
-            options.suite, case, rounds=options.rounds, threads=options.threads
-        )
+        if suite == "memory":
+            result = memory.compare(case.name, setting)
+        else:
+            result = compare(suite, case, setting)
         results.append(result)
-        print(_row(result, width), flush=True)
-    if options.suite == "tape":
+        print(_rows(result, width), flush=True)
+    if suite == "tape":
         print(_tape_note(results))
+    known = facts(setting, results)
+    print(headline(known))
+    if options.save:
+        print(f"kept in {os.path.relpath(save(suite, known, results))}")
     if options.json:
-        print(json.dumps(_summary(options.suite, results)))
+        print(json.dumps(_summary(suite, results)))
     sys.stdout.flush()
-    return 0
 
 
 def _parse() -> argparse.Namespace:
     parser = _Parser(
         prog="python -m bench",
-        description="Time minigrad beside PyTorch (if it is installed).",
+        description="Time minigrad beside PyTorch, and others that are installed.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("suite", choices=sorted(SUITES), help="what to time")
+    suites = [*sorted(SUITES), "report"]
+    parser.add_argument("suite", choices=suites, help="what to measure, or report")
     parser.add_argument("case", nargs="?", help="one case of it (default: all)")
-    parser.add_argument("--json", action="store_true", help="last line: a JSON object")
-    parser.add_argument("--rounds", type=_positive, default=7, help="default: 7")
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2
-    parser.add_argument(
-        "--threads",
-        type=_positive,
-        default=min(2, cores),
-        help="threads of each engine (default: %(default)s)",
-    )
+    add = parser.add_argument
+    add("--match", default="", help="only cases whose name contains this")
+    add("--json", action="store_true", help="last line: a JSON object")
+    add("--save", action="store_true", help="keep the results in bench/results")
+    add("--profile", action="store_true", help="where ours spends its time, instead")
+    add("--rounds", type=_positive, default=7, help="default: 7")
+    threads = "threads of each engine (default: %(default)s)"
+    add("--threads", type=_positive, default=min(2, cores()), help=threads)
+    rivals = "a Python that has JAX, autograd, MyGrad or DeZero (default: this one)"
+    add("--rivals", type=_python, default=sys.executable, metavar="PYTHON", help=rivals)
     return parser.parse_args()
 
 
@@ -85,36 +124,48 @@ def _positive(text: str) -> int:
     return int(text)
 
 
-def _select(suite: str, name: str | None) -> list[Case]:
+def _python(text: str) -> str:
+    found = shutil.which(text)
+    if found is None:
+        raise argparse.ArgumentTypeError(f"{text!r}, expected a program that runs")
+    return found
+
+
+def _select(suite: str, name: str | None, match: str) -> list[Case]:
     known = SUITES[suite]
-    if name is None:
-        return list(known.values())
-    if name not in known:
+    if name is not None and name not in known:
+        listed = ", ".join(known)
         print(
-            f"bench {suite}: case {name!r}, expected one of: {', '.join(known)}",
-            file=sys.stderr,
+            f"bench {suite}: case {name!r}, expected one of: {listed}", file=sys.stderr
         )
         raise SystemExit(2)
-    return [known[name]]
+    chosen = [case for case in known.values() if name in (None, case.name)]
+    chosen = [case for case in chosen if match.lower() in case.name.lower()]
+    if not chosen:
+        print(f"bench {suite}: no case contains {match!r}", file=sys.stderr)
+        raise SystemExit(2)
+    return chosen
 
 
-def _row(result: Result, width: int) -> str:
-    def cell(middle: float, quartiles: tuple[float, float]) -> str:
-        return f"{middle:8.3f} [{quartiles[0]:8.3f}, {quartiles[1]:8.3f}]"
-
-    ours = cell(result.minigrad_ms, result.minigrad_quartiles_ms)
-    if result.torch_ms is None or result.torch_quartiles_ms is None:
-        return f"{result.case:{width}}  {ours}"
-    theirs = cell(result.torch_ms, result.torch_quartiles_ms)
-    return f"{result.case:{width}}  {ours} {theirs}  {result.ratio:5.2f}"
+def _rows(result: Result, width: int) -> str:
+    """Write one line an engine; the case's name stands in the first."""
+    lines: list[str] = []
+    for name, one in result.engines.items():
+        low, high = map(number, one.quartiles)
+        label = "" if lines else result.case
+        ratio = "" if one.ratio is None else f"{one.ratio:6.2f}"
+        spread = f"[{low}, {high}]"
+        line = f"{label:{width}}  {name:19} {number(one.median):>9} {spread:17} {ratio}"
+        lines.append(line.rstrip())
+    return "\n".join(lines)
 
 
 def _tape_note(results: list[Result]) -> str:
     note = "1000 operations a step: read ms as microseconds per operation"
     differences = [
-        f"{result.case} {result.minigrad_ms - result.torch_ms:+.2f}"
+        f"{result.case} {result.engines['minigrad'].median - torch.median:+.2f}"
         for result in results
-        if result.torch_ms is not None
+        if (torch := result.engines.get("torch")) is not None
     ]
     if differences:
         note += f"; minigrad - torch in us: {', '.join(differences)}"
@@ -123,23 +174,21 @@ def _tape_note(results: list[Result]) -> str:
 
 def _summary(suite: str, results: list[Result]) -> dict[str, object]:
     """One object: a single case as it is, several by the geometric means of theirs."""
-    if len(results) == 1:
-        return results[0].as_dict()
+    rows = [result.as_dict() for result in results]
+    if len(rows) == 1:
+        return rows[0]
 
-    def mean(values: list[float | None]) -> float | None:
-        known = [value for value in values if value is not None]
+    def mean(key: str) -> float | None:
+        known = [row[key] for row in rows if row[key] is not None]
         if not known:
             return None
         return math.exp(sum(math.log(value) for value in known) / len(known))
 
-    return {
-        "case": suite,
-        "minigrad_ms": mean([result.minigrad_ms for result in results]),
-        "torch_ms": mean([result.torch_ms for result in results]),
-        "ratio": mean([result.ratio for result in results]),
-        "threads": results[0].threads,
-        "cases": [result.as_dict() for result in results],
-    }
+    unit = results[0].unit.lower()
+    keys = (f"minigrad_{unit}", f"torch_{unit}", "ratio")
+    means = {key: mean(key) for key in keys}
+    threads = results[0].threads
+    return {"case": suite, **means, "threads": threads, "cases": rows}
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Time two engines side by side: each in a process of its own, round by round in turn.
+"""Time engines side by side: each in a process of its own, round by round in turn.
 
 Each engine brings its own thread pool, whose idle threads spin for a while and would
 slow the other one in a shared process (measured: both twice as slow). So each runs in a
@@ -8,22 +8,31 @@ medians over all rounds; the ratio is the median of the ratios of neighbouring r
 
 from __future__ import annotations
 
-import importlib.util
 import json
+import math
 import os
-import platform
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from bench.engines import RIVALS, has
+
 Step = Callable[[], object]
+"""Runs one step; returns its loss where it has one."""
 
 PAUSE_SECONDS = 0.05
 """Longer than OpenBLAS's threads spin (2**26 cycles, 26 ms at 2.6 GHz)."""
+
+CHECKED_STEPS = 4
+"""How many first losses must agree between engines."""
+
+
+class BenchError(Exception):
+    """A measurement that means nothing, with the reason."""
 
 
 @dataclass(frozen=True)
@@ -31,53 +40,103 @@ class Case:
     """One thing to time: per engine, a function that sets up and returns the step."""
 
     name: str
-    minigrad: Callable[[], Step]
-    torch: Callable[[], Step]
+    engines: Mapping[str, Callable[[], Step]]
     steps: int = 30
     """Steps per round."""
 
 
 @dataclass(frozen=True)
+class Setting:
+    """How a run measures.
+
+    Attributes:
+        rounds: rounds of timing (or processes, where memory is measured).
+        threads: of each engine.
+        rivals: the Python that has the engines beyond PyTorch.
+    """
+
+    rounds: int = 7
+    threads: int = 2
+    rivals: str = sys.executable
+
+    def python(self, engine: str) -> str:
+        """Choose the interpreter that runs an engine."""
+        return self.rivals if engine in RIVALS else sys.executable
+
+    def environment(self) -> dict[str, str]:
+        """Hold every library to the number of threads."""
+        names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+        counts = dict.fromkeys((*names, "MINIGRAD_NUM_THREADS"), str(self.threads))
+        return {**os.environ, **counts}
+
+    def available(self, case: Case) -> list[str]:
+        """List the engines of a case that are installed, ours first."""
+        return [name for name in case.engines if has(name, self.python(name))]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What one engine needed, in the unit of its suite (ms or MB)."""
+
+    median: float
+    quartiles: tuple[float, float]
+    ratio: float | None
+    """Ours to this engine's; None for ours."""
+
+
+@dataclass(frozen=True)
 class Result:
-    """Times in milliseconds per step; torch's are None when it is not installed."""
+    """What the engines needed for one case."""
 
     case: str
-    minigrad_ms: float
-    torch_ms: float | None
-    ratio: float | None
     threads: int
-    minigrad_quartiles_ms: tuple[float, float]
-    torch_quartiles_ms: tuple[float, float] | None
+    unit: str
+    engines: dict[str, Measured]
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the fields as JSON can hold them."""
-        return asdict(self)
+        """Return what `--json` prints; PyTorch's fields are None without PyTorch."""
+        unit, torch = self.unit.lower(), self.engines.get("torch")
+        ours = self.engines["minigrad"]
+        return {
+            "case": self.case,
+            f"minigrad_{unit}": ours.median,
+            f"torch_{unit}": torch and torch.median,
+            "ratio": torch and torch.ratio,
+            "threads": self.threads,
+            f"minigrad_quartiles_{unit}": ours.quartiles,
+            f"torch_quartiles_{unit}": torch and torch.quartiles,
+            "engines": {name: asdict(one) for name, one in self.engines.items()},
+        }
 
 
 class Worker:
     """A process that sets up one engine's step and times rounds when told to."""
 
-    def __init__(self, suite: str, case: str, engine: str, threads: int) -> None:
-        names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-        counts = dict.fromkeys((*names, "MINIGRAD_NUM_THREADS"), str(threads))
+    def __init__(self, suite: str, case: str, engine: str, setting: Setting) -> None:
+        python, threads = setting.python(engine), str(setting.threads)
+        self.name = f"{suite} {case}, {engine}"
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "bench.worker", suite, case, engine, str(threads)],
+            [python, "-m", "bench.worker", suite, case, engine, threads],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env={**os.environ, **counts},
+            env=setting.environment(),
         )
 
-    def round(self, steps: int) -> list[float]:
-        """Return the milliseconds that each of steps took."""
+    def round(self, steps: int) -> tuple[list[float], list[float]]:
+        """Return the milliseconds that each of steps took, and the losses if any."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
-        self.process.stdin.write(f"{steps}\n")
-        self.process.stdin.flush()
+        try:
+            self.process.stdin.write(f"{steps}\n")
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            pass  # It ended: the empty answer says so below.
         answer = self.process.stdout.readline()
         if not answer:
-            raise RuntimeError(f"a bench worker ended early: {self.process.args}")
-        return json.loads(answer)
+            raise BenchError(f"{self.name}: the worker ended early, as it says above")
+        told = json.loads(answer)
+        return told["ms"], told["losses"]
 
     def close(self) -> None:
         """End the process, whatever it is doing."""
@@ -85,52 +144,81 @@ class Worker:
         self.process.communicate()
 
 
-def has_torch() -> bool:
-    """Tell whether PyTorch can be imported here."""
-    return importlib.util.find_spec("torch") is not None
+def compare(suite: str, case: Case, setting: Setting) -> Result:
+    """Time case in rounds that alternate between the engines.
 
-
-def compare(suite: str, case: Case, *, rounds: int, threads: int) -> Result:
-    """Time case in rounds that alternate between the engines."""
-    engines = ["minigrad", "torch"] if has_torch() else ["minigrad"]
-    workers = {name: Worker(suite, case.name, name, threads) for name in engines}
-    times: dict[str, list[list[float]]] = {name: [] for name in engines}
+    Raises BenchError if the engines' losses tell that they compute different things.
+    """
+    names = setting.available(case)
+    workers = {name: Worker(suite, case.name, name, setting) for name in names}
+    times: dict[str, list[list[float]]] = {name: [] for name in names}
     try:
-        for worker in workers.values():
-            worker.round(max(3, case.steps // 3))
-        for _ in range(rounds):
+        steps = max(CHECKED_STEPS, case.steps // 3)
+        losses = {name: worker.round(steps)[1] for name, worker in workers.items()}
+        expect_agreement(case.name, losses)
+        for _ in range(setting.rounds):
             for name, worker in workers.items():
                 time.sleep(PAUSE_SECONDS)
-                times[name].append(worker.round(case.steps))
+                milliseconds, values = worker.round(case.steps)
+                if not all(map(math.isfinite, values)):
+                    raise BenchError(f"{case.name}: the loss of {name} is not finite")
+                times[name].append(milliseconds)
     finally:
         for worker in workers.values():
             worker.close()
-    return _summary(case.name, times, threads)
+    return summary(case.name, times, setting.threads)
 
 
-def _summary(case: str, times: dict[str, list[list[float]]], threads: int) -> Result:
-    def middle(engine: str) -> tuple[float, tuple[float, float]]:
-        flat = [value for one_round in times[engine] for value in one_round]
-        low, median, high = statistics.quantiles(flat, n=4)
-        return median, (low, high)
+def expect_agreement(case: str, losses: Mapping[str, Sequence[float]]) -> None:
+    """Raise BenchError unless all engines' first losses, and their fall, agree.
 
-    ours, our_quartiles = middle("minigrad")
-    if "torch" not in times:
-        return Result(case, ours, None, None, threads, our_quartiles, None)
-    theirs, their_quartiles = middle("torch")
-    ratio = statistics.median(
-        statistics.median(a) / statistics.median(b)
-        for a, b in zip(times["minigrad"], times["torch"], strict=True)
-    )
-    return Result(case, ours, theirs, ratio, threads, our_quartiles, their_quartiles)
+    The first loss tells of the forward pass and the weights; how far the losses of the
+    next steps move, of the gradients and the update. 5 % of that move is allowed: a few
+    masks of relu flip with the order of sums.
+    """
+    first, *others = losses
+    ours = losses[first][:CHECKED_STEPS]
+    for name in others if ours else ():
+        theirs = losses[name][:CHECKED_STEPS]
+        start = math.isclose(ours[0], theirs[0], rel_tol=1e-4)
+        noise = 1e-6 * abs(theirs[0])
+        falls = (
+            math.isclose(a - ours[0], b - theirs[0], rel_tol=0.05, abs_tol=noise)
+            for a, b in zip(ours, theirs, strict=True)
+        )
+        if not (start and all(falls)):
+            raise BenchError(
+                f"{case}: the first losses are {ours} in {first} and {theirs} in "
+                f"{name}, expected the same; they do not compute the same network"
+            )
 
 
-def machine() -> str:
-    """Name processor, Python and library versions, for the head of a report."""
-    from importlib.metadata import version
+def summary(
+    case: str, times: dict[str, list[list[float]]], threads: int, unit: str = "ms"
+) -> Result:
+    """Reduce rounds of values per engine, ours first, to medians and ratios."""
+    middles = {
+        name: [statistics.median(one_round) for one_round in rounds]
+        for name, rounds in times.items()
+    }
+    engines: dict[str, Measured] = {}
+    for name, rounds in times.items():
+        flat = sorted(value for one_round in rounds for value in one_round)
+        low, median, high = (
+            statistics.quantiles(flat, n=4) if len(flat) > 1 else flat * 3
+        )
+        ratio = None
+        if name != "minigrad":
+            pairs = zip(middles["minigrad"], middles[name], strict=True)
+            ratio = statistics.median(a / b for a, b in pairs)
+        engines[name] = Measured(median, (low, high), ratio)
+    return Result(case, threads, unit, engines)
 
-    parts = [f"Python {platform.python_version()}"]
-    parts += [f"{name} {version(name)}" for name in ("numpy", "scipy")]
-    if has_torch():
-        parts.append(f"torch {version('torch')}")
-    return f"{platform.processor() or platform.machine()}; {', '.join(parts)}"
+
+def profile(suite: str, case: Case, setting: Setting) -> None:
+    """Print where our step spends its time, measured in a process of its own."""
+    command = [sys.executable, "-m", "bench.profile", suite, case.name]
+    steps = str(max(5, case.steps))
+    env = setting.environment()
+    if subprocess.run([*command, steps], env=env, check=False).returncode:
+        raise BenchError(f"{suite} {case.name}: the profile failed, as it says above")

@@ -1,4 +1,4 @@
-"""What can be timed: suite name -> case name -> case."""
+"""What can be measured: suite name -> case name -> case."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from bench.tape import CASES as TAPE_CASES
 
 SUITES: dict[str, dict[str, Case]] = {
     "step": {case.name: case for case in STEP_CASES},
+    "memory": {case.name: case for case in STEP_CASES},
     "tape": {case.name: case for case in TAPE_CASES},
     "kernels": {case.name: case for case in KERNEL_CASES},
 }

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from bench.harness import Case, Step
+from bench.rivals import CHAIN, Setups
 
 OPERATIONS = 1000
 
@@ -61,17 +62,20 @@ def _diamonds(x: Any, _: Any) -> Step:
     return step
 
 
-def _case(name: str, build: Any) -> Case:
+def _case(name: str, build: Any, rivals: Setups | None = None) -> Case:
     return Case(
         name,
-        minigrad=lambda: build(_leaf_minigrad(), _leaf_minigrad()),
-        torch=lambda: build(_leaf_torch(), _leaf_torch()),
+        engines={
+            "minigrad": lambda: build(_leaf_minigrad(), _leaf_minigrad()),
+            "torch": lambda: build(_leaf_torch(), _leaf_torch()),
+            **(rivals or {}),
+        },
         steps=20,
     )
 
 
 CASES = (
-    _case("chain", _chain),
+    _case("chain", _chain, CHAIN),
     _case("products", _products),
     _case("diamonds", _diamonds),
 )

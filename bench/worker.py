@@ -16,18 +16,21 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     suite, case_name, engine, threads = sys.argv[1:]
     case = SUITES[suite][case_name]
-    if engine == "torch":
+    if engine.startswith("torch"):
         import torch  # pyright: ignore[reportMissingImports]
 
         torch.set_num_threads(int(threads))
-    step = getattr(case, engine)()
+    step = case.engines[engine]()
     for line in sys.stdin:
         times: list[float] = []
+        losses: list[float] = []
         for _ in range(int(line)):
             start = time.perf_counter()
-            step()
+            loss = step()
             times.append((time.perf_counter() - start) * 1e3)
-        print(json.dumps(times), flush=True)
+            if isinstance(loss, float):
+                losses.append(loss)
+        print(json.dumps({"ms": times, "losses": losses}), flush=True)
 
 
 if __name__ == "__main__":
