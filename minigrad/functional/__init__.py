@@ -1,10 +1,34 @@
 """Named functions of tensors, each one kernel call; docs and examples live here."""
 
+from minigrad.functional.attention import scaled_dot_product_attention
+from minigrad.functional.conv import (
+    conv1d,
+    conv2d,
+    conv3d,
+    conv_transpose1d,
+    conv_transpose2d,
+)
+from minigrad.functional.dropout import (
+    drop_connect,
+    drop_connect_average,
+    dropout,
+    dropout1d,
+    dropout2d,
+    dropout3d,
+)
+from minigrad.functional.embedding import embedding
 from minigrad.functional.losses import (
     binary_cross_entropy_with_logits,
     cross_entropy,
     huber_loss,
+    kl_div,
     mse_loss,
+    nll_loss,
+)
+from minigrad.functional.margin_losses import (
+    hinge_embedding_loss,
+    hinge_loss,
+    multi_margin_loss,
 )
 from minigrad.functional.math import (
     abs,
@@ -32,8 +56,6 @@ from minigrad.functional.math import (
     sum,
 )
 from minigrad.functional.nn import (
-    dropout,
-    dropout2d,
     elu,
     gaaf,
     gelu,
@@ -48,6 +70,30 @@ from minigrad.functional.nn import (
     softplus,
     tanh,
 )
+from minigrad.functional.noise import (
+    gaussian_dropout,
+    gaussian_noise,
+    noisy_activation,
+)
+from minigrad.functional.normalization import (
+    batch_norm,
+    cosine_similarity,
+    group_norm,
+    layer_norm,
+    local_response_norm,
+    normalize,
+)
+from minigrad.functional.pooling import (
+    adaptive_avg_pool1d,
+    adaptive_avg_pool2d,
+    adaptive_max_pool1d,
+    adaptive_max_pool2d,
+    avg_pool1d,
+    avg_pool2d,
+    max_pool1d,
+    max_pool2d,
+)
+from minigrad.functional.recurrent import gru, lstm, rnn
 from minigrad.functional.shaping import (
     concat,
     expand,
@@ -57,44 +103,82 @@ from minigrad.functional.shaping import (
     take,
     transpose,
 )
+from minigrad.functional.upsampling import interpolate
 
 __all__ = [
     "abs",
+    "adaptive_avg_pool1d",
+    "adaptive_avg_pool2d",
+    "adaptive_max_pool1d",
+    "adaptive_max_pool2d",
     "add",
+    "avg_pool1d",
+    "avg_pool2d",
+    "batch_norm",
     "binary_cross_entropy_with_logits",
     "concat",
+    "conv1d",
+    "conv2d",
+    "conv3d",
+    "conv_transpose1d",
+    "conv_transpose2d",
     "cos",
+    "cosine_similarity",
     "cross_entropy",
     "div",
+    "drop_connect",
+    "drop_connect_average",
     "dropout",
+    "dropout1d",
     "dropout2d",
+    "dropout3d",
     "elu",
+    "embedding",
     "exp",
     "expand",
     "gaaf",
+    "gaussian_dropout",
+    "gaussian_noise",
     "gelu",
+    "group_norm",
+    "gru",
     "hardtanh",
+    "hinge_embedding_loss",
+    "hinge_loss",
     "huber_loss",
+    "interpolate",
+    "kl_div",
+    "layer_norm",
     "leaky_relu",
     "linear",
+    "local_response_norm",
     "log",
     "log1p",
     "log_softmax",
     "logsumexp",
+    "lstm",
     "matmul",
     "max",
+    "max_pool1d",
+    "max_pool2d",
     "maximum",
     "mean",
     "minimum",
     "mse_loss",
     "mul",
+    "multi_margin_loss",
     "neg",
+    "nll_loss",
+    "noisy_activation",
+    "normalize",
     "pad",
     "power",
     "prod",
     "reciprocal",
     "relu",
     "reshape",
+    "rnn",
+    "scaled_dot_product_attention",
     "sigmoid",
     "silu",
     "sin",

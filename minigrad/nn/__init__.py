@@ -15,41 +15,133 @@ from minigrad.nn.activation import (
     Tanh,
 )
 from minigrad.nn.containers import ModuleDict, ModuleList, Sequential
-from minigrad.nn.dropout import Dropout, Dropout2d
+from minigrad.nn.conv import (
+    Conv1d,
+    Conv2d,
+    Conv3d,
+    ConvTranspose1d,
+    ConvTranspose2d,
+)
+from minigrad.nn.dropout import (
+    DropConnectLinear,
+    Dropout,
+    Dropout1d,
+    Dropout2d,
+    Dropout3d,
+)
+from minigrad.nn.embedding import Embedding
 from minigrad.nn.gaaf import GAAF
 from minigrad.nn.linear import Flatten, Identity, Linear
-from minigrad.nn.loss import BCEWithLogitsLoss, CrossEntropyLoss, HuberLoss, MSELoss
+from minigrad.nn.loss import (
+    BCEWithLogitsLoss,
+    CrossEntropyLoss,
+    HingeEmbeddingLoss,
+    HingeLoss,
+    HuberLoss,
+    KLDivLoss,
+    MSELoss,
+    MultiMarginLoss,
+    NLLLoss,
+)
 from minigrad.nn.module import Buffer, IncompatibleKeys, Module
+from minigrad.nn.noise import (
+    GaussianDropout,
+    GaussianNoise,
+    NoisyActivation,
+    WeightNoise,
+)
+from minigrad.nn.normalization import (
+    BatchNorm1d,
+    BatchNorm2d,
+    CosineSimilarity,
+    GroupNorm,
+    LayerNorm,
+    LocalResponseNorm,
+)
+from minigrad.nn.pooling import (
+    AdaptiveAvgPool1d,
+    AdaptiveAvgPool2d,
+    AdaptiveMaxPool1d,
+    AdaptiveMaxPool2d,
+    AvgPool1d,
+    AvgPool2d,
+    MaxPool1d,
+    MaxPool2d,
+)
+from minigrad.nn.recurrent import GRU, LSTM, RNN
+from minigrad.nn.recurrent_cells import GRUCell, LSTMCell, RNNCell
+from minigrad.nn.rnn_drop import RnnDropLSTM
+from minigrad.nn.upsampling import Upsample
 from minigrad.tape import Parameter
 
 __all__ = [
     "ELU",
     "GAAF",
     "GELU",
+    "GRU",
+    "LSTM",
+    "RNN",
+    "AdaptiveAvgPool1d",
+    "AdaptiveAvgPool2d",
+    "AdaptiveMaxPool1d",
+    "AdaptiveMaxPool2d",
+    "AvgPool1d",
+    "AvgPool2d",
     "BCEWithLogitsLoss",
+    "BatchNorm1d",
+    "BatchNorm2d",
     "Buffer",
+    "Conv1d",
+    "Conv2d",
+    "Conv3d",
+    "ConvTranspose1d",
+    "ConvTranspose2d",
+    "CosineSimilarity",
     "CrossEntropyLoss",
+    "DropConnectLinear",
     "Dropout",
+    "Dropout1d",
     "Dropout2d",
+    "Dropout3d",
+    "Embedding",
     "Flatten",
+    "GRUCell",
+    "GaussianDropout",
+    "GaussianNoise",
+    "GroupNorm",
     "Hardtanh",
+    "HingeEmbeddingLoss",
+    "HingeLoss",
     "HuberLoss",
     "Identity",
     "IncompatibleKeys",
+    "KLDivLoss",
+    "LSTMCell",
+    "LayerNorm",
     "LeakyReLU",
     "Linear",
+    "LocalResponseNorm",
     "LogSoftmax",
     "MSELoss",
+    "MaxPool1d",
+    "MaxPool2d",
     "Module",
     "ModuleDict",
     "ModuleList",
+    "MultiMarginLoss",
+    "NLLLoss",
+    "NoisyActivation",
     "Parameter",
+    "RNNCell",
     "ReLU",
+    "RnnDropLSTM",
     "Sequential",
     "SiLU",
     "Sigmoid",
     "Softmax",
     "Softplus",
     "Tanh",
+    "Upsample",
+    "WeightNoise",
     "init",
 ]

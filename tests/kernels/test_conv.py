@@ -16,7 +16,16 @@ from minigrad.kernels._convolution.dispatch import ALGORITHMS
 from minigrad.kernels._convolution.geometry import conv_geometry
 from minigrad.testing import Case, check_kernel, normal
 
-KERNELS = (conv.CONV1D_KERNEL, conv.CONV2D_KERNEL, conv.CONV3D_KERNEL)
+KERNELS = {
+    True: (conv.CONV1D_KERNEL, conv.CONV2D_KERNEL, conv.CONV3D_KERNEL),
+    False: (
+        conv.CONV1D_NO_BIAS_KERNEL,
+        conv.CONV2D_NO_BIAS_KERNEL,
+        conv.CONV3D_NO_BIAS_KERNEL,
+    ),
+}
+"""With a bias, and without -> by the number of spatial axes."""
+
 EXACT = sorted(set(ALGORITHMS) - {"winograd"})
 
 
@@ -45,7 +54,10 @@ def layers(draw, axes=None):
         "w": normal(groups * outer, inner, *kernel),
         "b": normal(groups * outer),
     }
-    return KERNELS[axes - 1], Case.draw(seed, params=params, **inputs)
+    bias = draw(st.booleans())
+    if not bias:
+        del inputs["b"]
+    return KERNELS[bias][axes - 1], Case.draw(seed, params=params, **inputs)
 
 
 # Not "fft": where only padding is read it gives 1e-18, not the 0 that laws ask for.
@@ -120,11 +132,11 @@ def test_result_is_the_sum_over_taps():
 @given(layer=layers(axes=2))
 def test_a_shift_of_the_input_shifts_the_result(layer):
     kernel, case = layer
-    x, w, b = case.arrays
+    x, *others = case.arrays
     moved = np.roll(np.pad(x, ((0, 0), (0, 0), (9, 9), (9, 9))), 1, axis=2)
     options = {"dilation": case.params["dilation"], "groups": case.params["groups"]}
-    still, _ = kernel.run(np.roll(moved, -1, axis=2), w, b, **options)
-    y, _ = kernel.run(moved, w, b, **options)
+    still, _ = kernel.run(np.roll(moved, -1, axis=2), *others, **options)
+    y, _ = kernel.run(moved, *others, **options)
     assert_allclose(y[:, :, 1:], still[:, :, :-1], atol=1e-12)
 
 

@@ -11,14 +11,17 @@ from minigrad.kernels import conv, conv_transpose
 from minigrad.testing import Case, check_kernel, normal
 
 PLAIN = conv_transpose.CONV_TRANSPOSE2D_NO_BIAS_KERNEL
-BIASED = conv_transpose.CONV_TRANSPOSE2D_KERNEL
+BIASED = {
+    1: conv_transpose.CONV_TRANSPOSE1D_KERNEL,
+    2: conv_transpose.CONV_TRANSPOSE2D_KERNEL,
+}
 
 
 @st.composite
-def layers(draw):
-    """Draw a transposed convolution of small images with groups."""
-    pair = st.tuples(st.integers(1, 3), st.integers(1, 3))
-    kernel, stride, dilation, size = (draw(pair) for _ in range(4))
+def layers(draw, axes=2):
+    """Draw a transposed convolution of small inputs with groups."""
+    several = st.tuples(*[st.integers(1, 3)] * axes)
+    kernel, stride, dilation, size = (draw(several) for _ in range(4))
     groups, inner, outer = (draw(st.integers(1, 2)) for _ in range(3))
     params = {
         "stride": stride,
@@ -37,9 +40,10 @@ def layers(draw):
     return Case.draw(draw(st.integers(0, 99)), params=params, **inputs)
 
 
-@given(case=layers())
-def test_terms_sum_to_the_gradient(case):
-    check_kernel(BIASED, case)
+@pytest.mark.parametrize("axes", BIASED)
+@given(data=st.data())
+def test_terms_sum_to_the_gradient(axes, data):
+    check_kernel(BIASED[axes], data.draw(layers(axes)))
 
 
 @given(case=layers())

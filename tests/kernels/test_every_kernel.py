@@ -5,6 +5,7 @@ no kernel can be added without being checked.
 """
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -37,19 +38,124 @@ LOSS = [
     case({"reduction": reduction}, x=normal(3, 4), t=between(3, 4, low=0.1, high=0.9))
     for reduction in ("mean", "sum", "none")
 ]
+SIGNS = [
+    replace(c, arrays=(c.arrays[0], np.where(c.arrays[1] < 0, -1, 1)), recipe={})
+    for c in (
+        case({"margin": 0.5, "reduction": reduction}, x=normal(3, 4), t=normal(3, 4))
+        for reduction in ("mean", "none")
+    )
+]
+HEADS = {"q": normal(2, 3, 5), "k": normal(2, 4, 5), "v": normal(2, 4, 2)}
+
+
+def recurrent(gates, *states, mask=False, **params):
+    """Draw a recurrent layer of 2 units over 3 inputs, 4 steps and 2 sequences."""
+    rows = 2 * gates
+    inputs = {"x": normal(4, 2, 3), **dict.fromkeys(states, normal(2, 2))}
+    inputs |= {"w_ih": normal(rows, 3), "w_hh": normal(rows, 2)}
+    inputs |= {"b_ih": normal(rows), "b_hh": normal(rows)}
+    point = case(params, **inputs)
+    if not mask:
+        return point
+    # The second sequence has no step: its state is carried through.
+    seen = np.array([[True, False], [False, False], [True, False], [True, False]])
+    return replace(point, arrays=(*point.arrays, seen), recipe={})
+
+
 LABELS = case({"label_smoothing": 0.1}, x=normal(3, 4), t=integers(3, high=4))
+
+
+def conv(axes, params, *, bias=True):
+    """Draw a small convolution with two groups."""
+    size, kernel = (5, 4, 3)[:axes], (3, 2, 2)[:axes]
+    inputs = {"x": normal(2, 4, *size), "w": normal(6, 2, *kernel), "b": normal(6)}
+    if not bias:
+        del inputs["b"]
+    return case({"groups": 2, "padding": 1, **params}, **inputs)
+
+
+def conv_transpose(axes, *, bias=True):
+    """Draw a small transposed convolution."""
+    inputs = {
+        "x": normal(2, 3, *(4, 3)[:axes]),
+        "w": normal(3, 2, *(3, 2)[:axes]),
+        "b": normal(2),
+    }
+    if not bias:
+        del inputs["b"]
+    return case({"stride": 2, "output_padding": 1}, **inputs)
+
+NORMALISED = {"x": normal(3, 4, 2), "w": normal(4), "b": normal(4)}
+
 
 CASES = {
     "abs": [X],
+    "adaptive_avg_pool": [case({"output_size": (3, 1)}, x=normal(2, 3, 5, 4))],
+    "adaptive_max_pool": [case({"output_size": (3, 1)}, x=normal(2, 3, 5, 4))],
     "add": PAIR,
+    "additive_noise": [case({"std": 0.5}, x=normal(3, 4), noise=normal(3, 4))],
+    "attention": [
+        case({"scale": 0.5}, **HEADS, mask=booleans(), keep=booleans()),
+        # The mask of this seed leaves every query a key.
+        case(
+            {"scale": 0.5, "keep_prob": 0.5},
+            **HEADS,
+            mask=booleans(3, 4),
+            keep=booleans(2, 3, 4),
+        ),
+    ],
+    "attention_with_bias": [
+        case({"scale": 0.5}, **HEADS, b=normal(3, 4), keep=booleans())
+    ],
+    "avg_pool": [
+        case({"kernel_size": 2}, x=normal(2, 3, 4, 6)),
+        case(
+            {"kernel_size": 3, "stride": 2, "padding": 1, "count_include_pad": False},
+            x=normal(2, 2, 7, 5),
+        ),
+    ],
+    "batch_norm_eval": [
+        case(**NORMALISED, mean=normal(4), var=positive(4)),
+        case(x=normal(3, 2), w=normal(2), b=normal(2), mean=normal(2), var=positive(2)),
+    ],
+    "batch_norm_train": [
+        case(**NORMALISED),
+        case(x=normal(3, 2), w=normal(2), b=normal(2)),
+    ],
     "bce_with_logits": LOSS,
     # A cast to what x is already: other ones are no function of one dtype.
     "cast": [case({"dtype": "float64"}, x=normal(3, 4))],
     "concat": [case({"axis": 1}, x0=normal(2, 3), x1=normal(2, 1), x2=normal(2, 2))],
+    "conv1d": [conv(1, {"padding": "causal", "dilation": 2})],
+    "conv1d_no_bias": [conv(1, {}, bias=False)],
+    "conv2d": [
+        conv(2, {"algorithm": name, "stride": (2, 1)})
+        for name in (None, "direct", "im2col", "shifted_gemm", "fft")
+    ],
+    "conv2d_no_bias": [conv(2, {"padding": "same"}, bias=False)],
+    "conv3d": [conv(3, {})],
+    "conv3d_no_bias": [conv(3, {"stride": 2}, bias=False)],
+    "conv_transpose1d": [conv_transpose(1)],
+    "conv_transpose1d_no_bias": [conv_transpose(1, bias=False)],
+    "conv_transpose2d": [conv_transpose(2)],
+    "conv_transpose2d_no_bias": [conv_transpose(2, bias=False)],
     "cos": [X],
+    "cosine_similarity": [case(a=normal(3, 4), b=normal(3, 4))],
     "div": [case(a=normal(2, 3, 4), b=away_from_zero(3, 1))],
-    "dropout": [case({"keep_prob": 0.5}, x=normal(3, 4), mask=booleans(3, 4))],
+    "drop_connect": [
+        case(
+            {"keep_prob": 0.5}, x=normal(3, 4), w=normal(2, 4), mask=booleans(3, 2, 4)
+        )
+    ],
+    "dropout": [
+        case({"keep_prob": 0.5}, x=normal(3, 4), mask=booleans(3, 4)),
+        case({"keep_prob": 0.5}, x=normal(3, 4, 2), mask=booleans(3, 4, 1)),
+    ],
     "elu": [X, case({"alpha": 0.5}, x=normal(5))],
+    "embedding": [
+        case(x=integers(2, 6, high=4), w=normal(4, 3)),
+        case({"padding_idx": -1}, x=integers(6, high=4), w=normal(4, 3)),
+    ],
     "exp": [X],
     "expand": [case({"shape": (2, 3, 4)}, x=normal(3, 1))],
     "gaaf": [X, case({"k": 10.0, "mode": "backward_only"}, x=normal(7))],
@@ -59,32 +165,78 @@ CASES = {
         case({"index": (slice(None), [0, 2, 2])}, x=normal(3, 4)),
         case({"index": (1, slice(None, None, -1))}, x=normal(3, 4)),
     ],
+    "group_norm": [case({"num_groups": 2}, **NORMALISED)],
+    "gru": [recurrent(3, "h0"), recurrent(3, "h0", reverse=True)],
+    "gru_masked": [recurrent(3, "h0", mask=True)],
     "hardtanh": [case({"min_val": -0.5}, x=normal(3, 4))],
+    "hinge_embedding_loss": SIGNS,
+    "hinge_loss": SIGNS,
     "huber_loss": [*LOSS, case({"delta": 0.5}, x=normal(6), t=normal(6))],
+    "kl_div": [
+        *LOSS,
+        case({"reduction": "batchmean"}, x=normal(3, 4), t=positive(3, 4)),
+    ],
+    "kl_div_log_target": LOSS,
+    "l2_normalize": [X],
+    "layer_norm": [case(x=normal(2, 3, 5), w=normal(5), b=normal(5))],
     "leaky_relu": [case({"negative_slope": 0.2}, x=normal(3, 4))],
     "linear": [case(x=normal(2, 5, 3), w=normal(4, 3), b=normal(4))],
     "linear_no_bias": [case(x=normal(5, 3), w=normal(4, 3))],
+    "local_response_norm": [
+        case({"size": 3, "alpha": 0.5, "beta": 0.6, "k": 2.0}, x=normal(3, 4, 2))
+    ],
     "log": [case(x=positive(3, 4))],
     "log1p": [case(x=positive(3, 4))],
     "log_softmax": [X, case({"axis": 0}, x=normal(3, 2, 2))],
     "logsumexp": REDUCED,
+    "lstm": [recurrent(4, "h0", "c0"), recurrent(4, "h0", "c0", reverse=True)],
+    "lstm_masked": [recurrent(4, "h0", "c0", mask=True)],
     "matmul": [
         case(a=normal(2, 3, 4), b=normal(4, 5)),
         case(a=normal(4), b=normal(2, 4, 3)),
     ],
     "max": REDUCED,
+    "max_pool": [
+        case({"kernel_size": 2}, x=normal(2, 3, 4, 6)),
+        case({"kernel_size": 3, "stride": 2, "padding": 1}, x=normal(2, 2, 7, 5)),
+    ],
     "maximum": PAIR,
     "mean": REDUCED,
     "minimum": PAIR,
     "mse_loss": LOSS,
     "mul": PAIR,
+    "multi_margin_loss": [
+        case({"p": 2}, x=normal(3, 4), t=integers(3, high=4), w=positive(4)),
+        case({"margin": 0.5}, x=normal(3, 4), t=integers(3, high=4), w=positive(4)),
+    ],
+    "multiplicative_noise": [case({"std": 0.5}, x=normal(3, 4), noise=normal(3, 4))],
     "neg": [case(a=normal(3, 4))],
+    "nll_loss": [
+        case(x=normal(3, 4), t=integers(3, high=4), w=positive(4)),
+        case(
+            {"reduction": "none", "ignore_index": 0},
+            x=normal(6, 4),
+            t=integers(6, high=4),
+            w=positive(4),
+        ),
+    ],
+    "noisy_activation": [
+        case(
+            {"function": function, "alpha": alpha, "c": 2.0},
+            x=between(3, 4, low=-5.0, high=5.0),
+            p=normal(size),
+            noise=normal(3, 4),
+        )
+        for function, alpha, size in (("tanh", 0.8, 4), ("sigmoid", 1.2, 1))
+    ],
     "pad": [case({"widths": ((1, 0), (2, 1)), "value": 0.5}, x=normal(3, 4))],
     "power": [case(a=positive(3, 4), b=normal(4))],
     "prod": REDUCED,
     "reciprocal": [case(x=away_from_zero(3, 4))],
     "relu": [X],
     "reshape": [case({"shape": (2, -1)}, x=normal(3, 4))],
+    "rnn": [recurrent(1, "h0"), recurrent(1, "h0", nonlinearity="relu")],
+    "rnn_masked": [recurrent(1, "h0", mask=True, reverse=True)],
     "sigmoid": [X],
     "silu": [X],
     "sin": [X],
@@ -99,6 +251,11 @@ CASES = {
     "take": [case({"axis": 1}, x=normal(3, 4), index=integers(2, 2, high=4))],
     "tanh": [X],
     "transpose": [case({"axes": (1, 2, 0)}, x=normal(2, 3, 4))],
+    "upsample_linear": [
+        case({"size": (8, 3)}, x=normal(2, 3, 4, 5)),
+        case({"size": 7, "align_corners": True}, x=normal(2, 3, 4)),
+    ],
+    "upsample_nearest": [case({"size": (7, 3)}, x=normal(2, 3, 3, 5))],
 }
 
 OPTIONS = {"cast": {"single": False}}
@@ -178,16 +335,31 @@ def test_every_planted_bug_is_found_and_named(kernel):
 
 
 NUMBERS = {
+    "attention": {"scale": 0.5, "keep_prob": 0.5},
+    "attention_with_bias": {"scale": 0.5, "keep_prob": 0.5},
     "elu": {"alpha": 0.5},
     "gaaf": {"k": 10.0},
     "hardtanh": {"min_val": -0.5, "max_val": 0.5},
+    "hinge_embedding_loss": {"margin": 0.5},
+    "hinge_loss": {"margin": 0.5},
     "huber_loss": {"delta": 0.5},
+    "multi_margin_loss": {"margin": 0.5},
     "leaky_relu": {"negative_slope": 0.2},
     "softmax_cross_entropy": {"label_smoothing": 0.1},
     "softmax_cross_entropy_soft": {"label_smoothing": 0.1},
     "softplus": {"beta": 2.0, "threshold": 1.0},
+    "additive_noise": {"std": 0.5},
+    "drop_connect": {"keep_prob": 0.5},
     "dropout": {"keep_prob": 0.5},
+    "multiplicative_noise": {"std": 0.5},
+    "noisy_activation": {"alpha": 1.2, "c": 2.0},
     "pad": {"widths": ((1, 0), (2, 1)), "value": 0.5},
+    "batch_norm_eval": {"eps": 0.1},
+    "cosine_similarity": {"eps": 0.1},
+    "group_norm": {"eps": 0.1},
+    "l2_normalize": {"eps": 0.1},
+    "layer_norm": {"eps": 0.1},
+    "local_response_norm": {"alpha": 0.5, "beta": 0.6, "k": 2.0},
 }
 
 
