@@ -19,6 +19,9 @@ M_TRIM_THRESHOLD = -1
 M_MMAP_THRESHOLD = -3
 """Parameters of glibc's mallopt, from its malloc.h."""
 
+SPIN = "OPENBLAS_THREAD_TIMEOUT"
+"""Names, for OpenBLAS, the logarithm of how many cycles an idle thread spins."""
+
 FLUSH_BITS = 1 << 15 | 1 << 6
 """Of the register MXCSR: denormal results become 0, denormal operands count as 0."""
 
@@ -30,7 +33,8 @@ def tune() -> bool:
     """Set what helps; return whether anything was set."""
     if os.environ.get("MINIGRAD_TUNE") == "0" or not sys.platform.startswith("linux"):
         return False
-    return _keep_freed_memory()
+    kept, short = _keep_freed_memory(), _spin_shortly()
+    return kept or short
 
 
 def _keep_freed_memory() -> bool:
@@ -49,6 +53,27 @@ def _keep_freed_memory() -> bool:
     # As much as an int holds: the end of the heap is never handed back.
     trimmed = mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
     return bool(kept and trimmed)
+
+
+def _spin_shortly() -> bool:
+    """Let OpenBLAS's threads sleep soon after a product, not spin for the next one.
+
+    They spin for 2**26 cycles, some 20 ms, on the processor that the block loops after
+    a product need: a step of the vgg in `python -m bench step vgg` took 650 ms, and 370
+    with 2**18, where a step of the mlp, all products, takes as long as before.
+    """
+    library = _blas._library()
+    read = getattr(library, "openblas_read_env", None)
+    if read is None or SPIN in os.environ:
+        return False
+    os.environ[SPIN] = "18"
+    try:
+        read()
+    finally:
+        # Read and done: processes started from here choose for themselves.
+        del os.environ[SPIN]
+    _renew_blas_threads()
+    return True
 
 
 def set_flush_denormal(mode: bool) -> bool:
@@ -87,9 +112,9 @@ def take_flush_bits(bits: int) -> None:
 
 
 def _renew_blas_threads() -> None:
-    """End OpenBLAS's threads; the next product starts new ones, which inherit the bits.
+    """End OpenBLAS's threads; the next product starts new ones, as settings now are.
 
-    The old ones would go on without: half of a product would be flushed, half not.
+    The old ones would go on as before: half of a product would be flushed, half not.
     """
     end = getattr(_blas._library(), "blas_thread_shutdown_", None)
     if end is not None:
