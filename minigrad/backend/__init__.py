@@ -1,6 +1,6 @@
 """The backend switch: which array library runs, and what makes it fast."""
 
-from minigrad.backend._blas import add_product, add_scaled
+from minigrad.backend._blas import add_product, add_scaled, in_c_order
 from minigrad.backend._elementwise import BLOCK, THRESHOLD, elementwise, memory_order
 from minigrad.backend._registry import (
     Backend,
@@ -31,6 +31,7 @@ __all__ = [
     "backend_of",
     "current_backend",
     "elementwise",
+    "in_c_order",
     "is_array",
     "is_backend_name",
     "memory_order",

