@@ -14,15 +14,28 @@ from __future__ import annotations
 from typing import Any
 
 from minigrad.kernels import conv, conv_transpose
-from minigrad.kernels._spec import Kernel
 from minigrad.tape import Tensor, apply
 from minigrad.typing import Shape
 
+_KERNELS = {
+    "conv1d": (conv.CONV1D_KERNEL, conv.CONV1D_NO_BIAS_KERNEL),
+    "conv2d": (conv.CONV2D_KERNEL, conv.CONV2D_NO_BIAS_KERNEL),
+    "conv3d": (conv.CONV3D_KERNEL, conv.CONV3D_NO_BIAS_KERNEL),
+    "conv_transpose1d": (
+        conv_transpose.CONV_TRANSPOSE1D_KERNEL,
+        conv_transpose.CONV_TRANSPOSE1D_NO_BIAS_KERNEL,
+    ),
+    "conv_transpose2d": (
+        conv_transpose.CONV_TRANSPOSE2D_KERNEL,
+        conv_transpose.CONV_TRANSPOSE2D_NO_BIAS_KERNEL,
+    ),
+}
+"""Name -> the kernels with and without a bias."""
 
-def _apply(
-    kernel: Kernel, plain: Kernel, x: Any, weight: Any, bias: Any, **params: Any
-) -> Tensor:
-    """Apply kernel, or plain where there is no bias."""
+
+def _apply(name: str, x: Any, weight: Any, bias: Any, **params: Any) -> Tensor:
+    """Apply the kernel called name, or the one without bias where there is none."""
+    kernel, plain = _KERNELS[name]
     if bias is None:
         return apply(plain, x, weight, **params)
     return apply(kernel, x, weight, bias, **params)
@@ -59,8 +72,7 @@ def conv1d(
     [[[10.0, 21.0, 32.0]]]
     """
     return _apply(
-        conv.CONV1D_KERNEL,
-        conv.CONV1D_NO_BIAS_KERNEL,
+        "conv1d",
         x,
         weight,
         bias,
@@ -92,8 +104,7 @@ def conv2d(
     [[[[41.5]]]]
     """
     return _apply(
-        conv.CONV2D_KERNEL,
-        conv.CONV2D_NO_BIAS_KERNEL,
+        "conv2d",
         x,
         weight,
         bias,
@@ -125,8 +136,7 @@ def conv3d(
     [[[[[3.0, 6.0]]]]]
     """
     return _apply(
-        conv.CONV3D_KERNEL,
-        conv.CONV3D_NO_BIAS_KERNEL,
+        "conv3d",
         x,
         weight,
         bias,
@@ -171,8 +181,7 @@ def conv_transpose1d(
     [[[1.0, 10.0, 2.0, 20.0]]]
     """
     return _apply(
-        conv_transpose.CONV_TRANSPOSE1D_KERNEL,
-        conv_transpose.CONV_TRANSPOSE1D_NO_BIAS_KERNEL,
+        "conv_transpose1d",
         x,
         weight,
         bias,
@@ -206,8 +215,7 @@ def conv_transpose2d(
     [[[[1.0, 2.0], [10.0, 20.0]]]]
     """
     return _apply(
-        conv_transpose.CONV_TRANSPOSE2D_KERNEL,
-        conv_transpose.CONV_TRANSPOSE2D_NO_BIAS_KERNEL,
+        "conv_transpose2d",
         x,
         weight,
         bias,

@@ -23,14 +23,14 @@ from minigrad.typing import DType, Shape
 
 
 class _Conv(Module):
-    """What the convolutional layers share: their parameters."""
+    """What the convolutional layers share: sizes and parameters."""
 
     axes: int
     """How many spatial axes there are."""
 
     transposed = False
 
-    def __init__(
+    def _set_up(
         self,
         in_channels: int,
         out_channels: int,
@@ -44,6 +44,7 @@ class _Conv(Module):
         dtype: DType,
         rng: Generator | None,
     ) -> None:
+        """Check the sizes, make the parameters and draw them."""
         who, axes = type(self).__name__, self.axes
         for name, count in (
             ("in_channels", in_channels),
@@ -103,7 +104,29 @@ class _Conv(Module):
         return ", ".join(parts)
 
 
-class Conv1d(_Conv):
+class _PlainConv(_Conv):
+    """The signature of the convolutions."""
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int | Shape,
+        stride: int | Shape = 1,
+        padding: int | Shape | str = 0,
+        dilation: int | Shape = 1,
+        groups: int = 1,
+        bias: bool = True,
+        *,
+        algorithm: str | None = None,
+        dtype: DType = "float32",
+        rng: Generator | None = None,
+    ) -> None:
+        sizes = (in_channels, out_channels, kernel_size, stride, padding, dilation)
+        self._set_up(*sizes, groups, bias, algorithm, dtype, rng)
+
+
+class Conv1d(_PlainConv):
     """Convolution of sequences x (N, in_channels, L).
 
     weight (out_channels, in_channels / groups, K) and bias (out_channels,) start
@@ -131,41 +154,12 @@ class Conv1d(_Conv):
 
     axes = 1
 
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: int | Shape,
-        stride: int | Shape = 1,
-        padding: int | Shape | str = 0,
-        dilation: int | Shape = 1,
-        groups: int = 1,
-        bias: bool = True,
-        *,
-        algorithm: str | None = None,
-        dtype: DType = "float32",
-        rng: Generator | None = None,
-    ) -> None:
-        super().__init__(
-            in_channels,
-            out_channels,
-            kernel_size,
-            stride,
-            padding,
-            dilation,
-            groups,
-            bias,
-            algorithm,
-            dtype,
-            rng,
-        )
-
     def forward(self, x: Tensor) -> Tensor:
         """Convolve x (N, C, L)."""
         return self._convolve(F.conv1d, x)
 
 
-class Conv2d(_Conv):
+class Conv2d(_PlainConv):
     """Convolution of images x (N, in_channels, H, W); arguments as in `Conv1d`.
 
     >>> from minigrad import nn, tensor
@@ -177,41 +171,12 @@ class Conv2d(_Conv):
 
     axes = 2
 
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: int | Shape,
-        stride: int | Shape = 1,
-        padding: int | Shape | str = 0,
-        dilation: int | Shape = 1,
-        groups: int = 1,
-        bias: bool = True,
-        *,
-        algorithm: str | None = None,
-        dtype: DType = "float32",
-        rng: Generator | None = None,
-    ) -> None:
-        super().__init__(
-            in_channels,
-            out_channels,
-            kernel_size,
-            stride,
-            padding,
-            dilation,
-            groups,
-            bias,
-            algorithm,
-            dtype,
-            rng,
-        )
-
     def forward(self, x: Tensor) -> Tensor:
         """Convolve x (N, C, H, W)."""
         return self._convolve(F.conv2d, x)
 
 
-class Conv3d(_Conv):
+class Conv3d(_PlainConv):
     """Convolution of volumes x (N, in_channels, D, H, W); arguments as in `Conv1d`.
 
     >>> from minigrad import nn, tensor
@@ -223,41 +188,38 @@ class Conv3d(_Conv):
 
     axes = 3
 
+    def forward(self, x: Tensor) -> Tensor:
+        """Convolve x (N, C, D, H, W)."""
+        return self._convolve(F.conv3d, x)
+
+
+class _TransposedConv(_Conv):
+    """The signature of the transposed convolutions."""
+
+    transposed = True
+
     def __init__(
         self,
         in_channels: int,
         out_channels: int,
         kernel_size: int | Shape,
         stride: int | Shape = 1,
-        padding: int | Shape | str = 0,
-        dilation: int | Shape = 1,
+        padding: int | Shape = 0,
+        output_padding: int | Shape = 0,
         groups: int = 1,
         bias: bool = True,
+        dilation: int | Shape = 1,
         *,
         algorithm: str | None = None,
         dtype: DType = "float32",
         rng: Generator | None = None,
     ) -> None:
-        super().__init__(
-            in_channels,
-            out_channels,
-            kernel_size,
-            stride,
-            padding,
-            dilation,
-            groups,
-            bias,
-            algorithm,
-            dtype,
-            rng,
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Convolve x (N, C, D, H, W)."""
-        return self._convolve(F.conv3d, x)
+        sizes = (in_channels, out_channels, kernel_size, stride, padding, dilation)
+        self._set_up(*sizes, groups, bias, algorithm, dtype, rng)
+        self.output_padding = output_padding
 
 
-class ConvTranspose1d(_Conv):
+class ConvTranspose1d(_TransposedConv):
     """Transposed convolution of x (N, in_channels, L), the adjoint of `Conv1d`.
 
     weight (in_channels, out_channels / groups, K) and bias (out_channels,) start
@@ -272,38 +234,6 @@ class ConvTranspose1d(_Conv):
     """
 
     axes = 1
-    transposed = True
-
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: int | Shape,
-        stride: int | Shape = 1,
-        padding: int | Shape = 0,
-        output_padding: int | Shape = 0,
-        groups: int = 1,
-        bias: bool = True,
-        dilation: int | Shape = 1,
-        *,
-        algorithm: str | None = None,
-        dtype: DType = "float32",
-        rng: Generator | None = None,
-    ) -> None:
-        super().__init__(
-            in_channels,
-            out_channels,
-            kernel_size,
-            stride,
-            padding,
-            dilation,
-            groups,
-            bias,
-            algorithm,
-            dtype,
-            rng,
-        )
-        self.output_padding = output_padding
 
     def forward(self, x: Tensor) -> Tensor:
         """Spread x (N, C, L) out."""
@@ -311,7 +241,7 @@ class ConvTranspose1d(_Conv):
         return self._convolve(function, x, output_padding=self.output_padding)
 
 
-class ConvTranspose2d(_Conv):
+class ConvTranspose2d(_TransposedConv):
     """Transposed convolution of x (N, in_channels, H, W), the adjoint of `Conv2d`.
 
     Arguments as in `ConvTranspose1d`.
@@ -324,38 +254,6 @@ class ConvTranspose2d(_Conv):
     """
 
     axes = 2
-    transposed = True
-
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: int | Shape,
-        stride: int | Shape = 1,
-        padding: int | Shape = 0,
-        output_padding: int | Shape = 0,
-        groups: int = 1,
-        bias: bool = True,
-        dilation: int | Shape = 1,
-        *,
-        algorithm: str | None = None,
-        dtype: DType = "float32",
-        rng: Generator | None = None,
-    ) -> None:
-        super().__init__(
-            in_channels,
-            out_channels,
-            kernel_size,
-            stride,
-            padding,
-            dilation,
-            groups,
-            bias,
-            algorithm,
-            dtype,
-            rng,
-        )
-        self.output_padding = output_padding
 
     def forward(self, x: Tensor) -> Tensor:
         """Spread x (N, C, H, W) out."""

@@ -73,10 +73,10 @@ def conv_geometry(
     x: Shape,
     w: Shape,
     *,
-    stride: Any,
-    padding: Any,
-    dilation: Any,
-    groups: int,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
 ) -> Geometry:
     """Check x (N, C, *S) and w (O, C / groups, *K) against each other.
 
@@ -151,11 +151,11 @@ def transposed_geometry(
     x: Shape,
     w: Shape,
     *,
-    stride: Any,
-    padding: Any,
-    output_padding: Any,
-    dilation: Any,
-    groups: int,
+    stride: Any = 1,
+    padding: Any = 0,
+    output_padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
 ) -> Geometry:
     """Return the convolution whose adjoint takes x (N, O, *S) by w (O, C / groups, *K).
 
