@@ -41,15 +41,20 @@ def _meetings(g: Geometry) -> int:
 
 
 def shifted_gemm(g: Geometry, batch: int, channels: int, filters: int) -> Work:
-    """One product a tap and row of pixels; each tap goes over the result once more."""
+    """One product a tap and row of pixels; each tap goes over the result once more.
+
+    With a stride, taps along the last axis are gathered first, and are one product.
+    """
     pixels, taps = batch * math.prod(g.out), math.prod(g.kernel)
-    copied = pixels * channels * math.prod(g.stride) if max(g.stride) > 1 else 0
-    return Work(
-        flops=2.0 * batch * _meetings(g) * channels * filters,
-        # A range of the result stays in cache while its taps are added.
-        bytes=4.0 * (2 * copied + taps * pixels * filters / 2),
-        calls=taps * max(math.prod(g.out[:-1]), pixels / 1024),
-    )
+    flops = 2.0 * batch * _meetings(g) * channels * filters
+    if max(g.stride) > 1:
+        rows, sides = math.prod(g.size[:-1]), g.kernel[-1]
+        gathered = rows * g.out[-1] * batch * sides * channels
+        calls = rows * sides + math.prod(g.out[:-1]) * taps / sides
+        return Work(flops, 12.0 * gathered, calls)
+    # A range of the result stays in cache while its taps are added.
+    passes = 2.0 * taps * pixels * filters
+    return Work(flops, passes, taps * max(math.prod(g.out[:-1]), pixels / 1024))
 
 
 def im2col(g: Geometry, batch: int, channels: int, filters: int) -> Work:
@@ -57,8 +62,8 @@ def im2col(g: Geometry, batch: int, channels: int, filters: int) -> Work:
     pixels, taps = batch * math.prod(g.out), math.prod(g.kernel)
     return Work(
         flops=2.0 * pixels * taps * channels * filters,
-        # Read in short runs, written, and read again by the product.
-        bytes=24.0 * pixels * taps * channels,
+        # Read in short runs, written, and read again; added back for the inputs.
+        bytes=32.0 * pixels * taps * channels,
         calls=math.prod(g.out[:-1]) * (2 + taps / 4),
     )
 

@@ -3,8 +3,7 @@
 With the spatial axes outermost, a row of pixels (W, N, C) is one matrix (W * N, C), and
 so is every range of it: a tap multiplies a shifted range of an input row by its (C, O)
 matrix and adds to the output row in place. Padding needs no padded copy, the range is
-shorter. With a stride, each tap stays within one of the input's phases (every stride-th
-pixel), which are copied apart first.
+shorter. With a stride no range is read whole: see `strided_gemm`.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from minigrad.backend import add_product, array_module, num_threads, parallel_for
+from minigrad.kernels._convolution import strided_gemm
 from minigrad.kernels._convolution.geometry import Geometry
 from minigrad.typing import Array, Shape
 
@@ -39,79 +39,45 @@ class Piece(NamedTuple):
 
 def forward(x: Array, w: Array, g: Geometry, y: Array) -> None:
     """Fill y, each range of an output row by all taps in turn."""
-    phases = _phases(x, g)
-    parts = [
-        Part(phases[phase], shift, w[tap])
-        for tap in g.taps()
-        for phase, shift in [_phase_and_shift(g, tap)]
-    ]
-    _accumulate(y, parts)
+    if max(g.stride) > 1:
+        strided_gemm.forward(x, w, g, y)
+        return
+    _accumulate(y, [Part(x, g.shift(tap), w[tap]) for tap in g.taps()])
 
 
 def input_gradient(dy: Array, w: Array, g: Geometry, dx: Array) -> None:
-    """Fill dx, phase by phase, with the taps that read that phase."""
-    xp = array_module(dy)
-    for phase in itertools.product(*map(range, g.stride)):
-        place = _every(phase, g.stride)
-        parts = [
-            Part(dy, tuple(-step for step in shift), w[tap].T)
-            for tap in g.taps()
-            for found, shift in [_phase_and_shift(g, tap)]
-            if found == phase
-        ]
-        if max(g.stride) == 1:
-            _accumulate(dx, parts)
-            return
-        out = xp.empty_like(xp.ascontiguousarray(dx[place]))
-        _accumulate(out, parts)
-        dx[place] = out
+    """Fill dx: the same sum with shifts turned round and transposed matrices."""
+    if max(g.stride) > 1:
+        strided_gemm.input_gradient(dy, w, g, dx)
+        return
+    parts = [
+        Part(dy, tuple(-step for step in g.shift(tap)), w[tap].T) for tap in g.taps()
+    ]
+    _accumulate(dx, parts)
 
 
 def weight_gradient(x: Array, dy: Array, g: Geometry, dw: Array) -> None:
     """Fill dw: per tap, the product of all shifted inputs with all outputs."""
-    phases = _phases(x, g)
+    if max(g.stride) > 1:
+        strided_gemm.weight_gradient(x, dy, g, dw)
+        return
     pieces = _pieces(dy)
     # A fixed share each, so that sums do not depend on which thread was faster.
     shares = max(1, min(num_threads(), len(pieces)))
     xp = array_module(x)
-    sums = dw[None] if shares == 1 else xp.empty((shares, *dw.shape), dw.dtype)
-    sums[...] = 0
+    sums = xp.zeros((shares, *dw.shape), dw.dtype)
 
     def body(share: int) -> None:
         for piece in pieces[share::shares]:
             rows = dy[piece.row]
             for tap in g.taps():
-                phase, shift = _phase_and_shift(g, tap)
-                found = _overlap(phases[phase], shift, piece)
+                found = _overlap(x, g.shift(tap), piece)
                 if found is not None:
                     source, a, b = found
                     add_product(sums[share][tap], source.T, _matrix(rows[a:b]))
 
     parallel_for(shares, body)
-    if shares > 1:
-        xp.sum(sums, axis=0, out=dw)
-
-
-def _phase_and_shift(g: Geometry, tap: Shape) -> tuple[Shape, Shape]:
-    """Return the phase that a tap reads, and the shift within it."""
-    pairs = [divmod(at, step) for at, step in zip(g.shift(tap), g.stride, strict=True)]
-    return tuple(phase for _, phase in pairs), tuple(shift for shift, _ in pairs)
-
-
-def _every(phase: Shape, stride: Shape) -> tuple[slice, ...]:
-    return tuple(slice(at, None, step) for at, step in zip(phase, stride, strict=True))
-
-
-def _phases(x: Array, g: Geometry) -> dict[Shape, Array]:
-    """Copy the phases that the taps read; with stride 1 there is one, x itself."""
-    if max(g.stride) == 1:
-        return {(0,) * len(g.stride): x}
-    xp = array_module(x)
-    used = {_phase_and_shift(g, tap)[0] for tap in g.taps()}
-    return {
-        phase: xp.ascontiguousarray(x[_every(phase, g.stride)])
-        for phase in sorted(used)
-    }
+    xp.sum(sums, axis=0, out=dw)
 
 
 def _pieces(out: Array) -> list[Piece]:
