@@ -89,4 +89,5 @@ def _mask(who: str, q: Tensor, shape: Shape, attn_mask: Any, is_causal: bool) ->
     if mask.dtype.kind not in "bf":
         rule = "bool, or a float dtype for numbers to add to the scores"
         raise DTypeError(got(who, "attn_mask has dtype", mask.dtype, rule))
-    return mask
+    # To the kernel () is no mask at all.
+    return mask if mask.ndim else mask.reshape(1, 1)

@@ -8,6 +8,7 @@ terms `direct`, `through_mean` and `through_var`.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from minigrad.backend import array_module
@@ -64,10 +65,10 @@ def batch_norm(
     if running_mean is None:
         return apply(batch_norm_kernels.TRAIN_KERNEL, x, weight, bias, eps=eps).y
     running = as_tensor(running_mean).data, as_tensor(running_var).data
-    _expect_running(x, *running)
     momentum = _share(momentum)
     found = apply(batch_norm_kernels.TRAIN_KERNEL, x, weight, bias, eps=eps)
-    count = x.size // x.shape[1]
+    _expect_running(x, *running)
+    count = x.shape[0] * math.prod(x.shape[2:])
     unbiased = found.var.data * (count / (count - 1))
     for array, new in zip(running, (found.mean.data, unbiased), strict=True):
         array *= 1 - momentum

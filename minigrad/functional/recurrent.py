@@ -145,7 +145,7 @@ def step_mask(who: str, lengths: Any, x: Tensor, batch_first: bool) -> Any:
     except ValueError:
         host = numpy.asarray(None)
     steps, count = x.shape[:2]
-    if host.dtype.kind == "b" and host.ndim == 2:
+    if host.dtype.kind == "b":
         mask = host.T if batch_first else host
     elif host.dtype.kind in "iu" or (host.ndim == 1 and not host.size):
         if host.shape != (count,):
@@ -171,8 +171,10 @@ _REMEDY = "take empty sequences out of the batch"
 def _expect_between(who: str, lengths: numpy.ndarray, steps: int) -> None:
     wrong = numpy.flatnonzero((lengths < 1) | (lengths > steps))
     if wrong.size:
-        what, rule = f"lengths[{wrong[0]}] is", f"1 to {steps}, the steps of x"
-        raise ArgumentError(got(who, what, lengths[wrong[0]], rule, _REMEDY))
+        at = wrong[0]
+        what, rule = f"lengths[{at}] is", f"1 to {steps}, the steps of x"
+        remedy = _REMEDY if lengths[at] < 1 else ""
+        raise ArgumentError(got(who, what, lengths[at], rule, remedy))
 
 
 def _expect_steps(who: str, mask: numpy.ndarray) -> None:

@@ -56,8 +56,9 @@ def expect_readers(name: str, mask: Array, shape: Shape) -> None:
     if not to_host(nothing.any()):
         return
     row = numpy.argwhere(to_host(nothing))[0].tolist()
+    where = f"row {row} of the mask" if row else "the mask"
     raise ArgumentError(
-        f"{name}: row {row} of the mask lets a query attend to none of {shape[-1]} "
+        f"{name}: {where} lets a query attend to none of {shape[-1]} "
         "keys, expected at least one; let it attend to one and leave its result out "
         "of the loss"
     )

@@ -5,7 +5,7 @@ sequences, I inputs, H units, G gates; see `_over_time` for planes and order.
 
 Only the walk backwards is sequential: it leaves dz, the gradients of the gates' sums,
 and all parameters' gradients are products with them. The tape asks for the gradients
-one by one, so the walk's result is kept until the next one (`Once`).
+one by one, so the walk's result is kept until the next pass (`Once`).
 """
 
 from __future__ import annotations
@@ -43,31 +43,6 @@ class Flow(NamedTuple):
 
 Walk = Callable[[Sequence[Step]], None]
 """Walks some steps in the order given, which is the reverse of forward's."""
-
-
-class Once:
-    """Keeps the flow of the last walk, as long as the same arrays are given.
-
-    The same objects, that is. The tape makes a new dy for every pass, and saved arrays
-    are locked; who calls a kernel by hand and writes into dy makes a new dy as well.
-    """
-
-    __slots__ = ("flow", "given")
-
-    def __init__(self) -> None:
-        self.given: tuple[Any, ...] = ()
-        self.flow: Any = None
-
-    def get(self, dy: Any, saved: Any) -> Flow | None:
-        """Return the flow for dy and saved if it is known."""
-        if not self.given:
-            return None
-        pairs = zip(self.given, (dy, *saved[:-1]), strict=True)
-        return self.flow if all(one is other for one, other in pairs) else None
-
-    def put(self, dy: Any, saved: Any, flow: Flow) -> None:
-        """Keep the flow; saved is a NamedTuple whose last field is this."""
-        self.given, self.flow = (dy, *saved[:-1]), flow
 
 
 class Layer(NamedTuple):
@@ -206,12 +181,13 @@ def first_state(
 
 def walked(layer: Layer, dy: Any, saved: Any) -> Flow:
     """Return the flow, after a walk if it is not known."""
-    flow = saved.once.get(dy, saved)
-    if flow is None:
+
+    def walk_back(dy: Any, saved: Any) -> Flow:
         flow, walk = layer.start(dy, saved)
         walk(over.steps(len(saved.x), saved.reverse)[::-1])
-        saved.once.put(dy, saved, flow)
-    return flow
+        return flow
+
+    return saved.once(walk_back, dy, saved)
 
 
 def _x_gradient(layer: Layer, dy: Any, saved: Any) -> Array:
@@ -220,7 +196,7 @@ def _x_gradient(layer: Layer, dy: Any, saved: Any) -> Array:
     dx = array_module(x).empty(x.shape, x.dtype)
     walk = over.steps(len(x), saved.reverse)[::-1]
     parts = over.stretches(walk, w, saved.w_hh, x.shape[1])
-    known = saved.once.get(dy, saved)
+    known = saved.once.find(dy, saved)
     flow, step = layer.start(dy, saved) if known is None else (known, None)
 
     def send(part: Sequence[Step]) -> None:
@@ -232,7 +208,7 @@ def _x_gradient(layer: Layer, dy: Any, saved: Any) -> Array:
         over.shared(len(parts), lambda index: send(parts[index]), x, products)
         return dx
     over.relay(parts, step, send)
-    saved.once.put(dy, saved, flow)
+    saved.once.keep(dy, saved, flow)
     return dx
 
 

@@ -28,9 +28,10 @@ from minigrad.kernels._attention import (
     scores_shape,
 )
 from minigrad.kernels._drawn import scale_of
+from minigrad.kernels._once import Once
 from minigrad.kernels._reduction import total
 from minigrad.kernels._spec import Kernel, expect_float
-from minigrad.typing import Array, Fused, Result, Rule, Shape, Terms
+from minigrad.typing import Array, Result, Shape, Terms
 
 LARGE: Final = 1 << 14
 """From so many scores a matrix on, NumPy goes matrix by matrix, shared by all threads.
@@ -51,6 +52,7 @@ class Saved(NamedTuple):
     p: Array
     scale: float
     gain: float
+    once: Once
 
 
 def with_mask(
@@ -169,7 +171,7 @@ def _attend(
     wide = xp.broadcast_to(q, shape[:-2] + q.shape[-2:])
     size = shape[-2] * shape[-1]
     y, p = _by_matrix(attend, size, wide, k, v, _matrix(bias), _matrix(keep))
-    return y, Saved(q, k, v, keep, y, p, scale, gain)
+    return y, Saved(q, k, v, keep, y, p, scale, gain, Once())
 
 
 def _matrix(mask: Array | None) -> Array | None:
@@ -179,40 +181,73 @@ def _matrix(mask: Array | None) -> Array | None:
     return mask if mask.ndim > 1 else mask[None]
 
 
-def _score_parts(dy: Array, saved: Saved) -> tuple[Array, Array]:
+def _score_terms(dy: Array, saved: Saved) -> Terms:
     """Split the gradient of the scores: p fixed in its sum, and through the sum."""
     dp = dy @ saved.v.swapaxes(-1, -2)
     dp = _dropped(dp, _matrix(saved.keep), saved.gain)
     # The sum over keys of p dp is that over features of y dy, which are fewer.
     mean = total(dy * saved.y, -1, keepdims=True)
-    return saved.p * dp, saved.p * -mean
+    return {"direct": saved.p * dp, "through_sum": saved.p * -mean}
 
 
-def _over_scores(
-    finish: Callable[[Array, Saved], Array],
-) -> tuple[Rule, Fused]:
-    """Make the terms and the fused rule of an input from what follows on the scores."""
+def _score_gradient(
+    dy: Array, y: Array, p: Array, v: Array, keep: Array | None, gain: float
+) -> Array:
+    """Return the sum of _score_terms."""
+    dp = _dropped(dy @ v.swapaxes(-1, -2), keep, gain)
+    return p * (dp - total(dy * y, -1, keepdims=True))
 
-    def terms(dy: Array, saved: Saved) -> Terms:
-        direct, through_sum = _score_parts(dy, saved)
-        return {
-            "direct": finish(direct, saved),
-            "through_sum": finish(through_sum, saved),
-        }
 
-    def fused(dy: Array, saved: Saved) -> Array:
-        def at(
-            dy: Array, y: Array, p: Array, q: Array, k: Array, v: Array, keep: Any
-        ) -> tuple[Array, ...]:
-            dp = _dropped(dy @ v.swapaxes(-1, -2), keep, saved.gain)
-            ds = p * (dp - total(dy * y, -1, keepdims=True))
-            return (finish(ds, saved._replace(q=q, k=k)),)
+def _q_gradient(ds: Array, k: Array, scale: float) -> Array:
+    return ds @ (k * scale)
 
-        q, k, v, keep, y, p, _, _ = saved
-        size = p.shape[-2] * p.shape[-1]
-        return _by_matrix(at, size, dy, y, p, q, k, v, _matrix(keep))[0]
 
-    return terms, fused
+def _k_gradient(ds: Array, q: Array, scale: float) -> Array:
+    return ds.swapaxes(-1, -2) @ (q * scale)
+
+
+def _q_terms(dy: Array, saved: Saved) -> Terms:
+    parts = _score_terms(dy, saved).items()
+    return {name: _q_gradient(ds, saved.k, saved.scale) for name, ds in parts}
+
+
+def _k_terms(dy: Array, saved: Saved) -> Terms:
+    parts = _score_terms(dy, saved).items()
+    return {name: _k_gradient(ds, saved.q, saved.scale) for name, ds in parts}
+
+
+def _gradients(dy: Array, saved: Saved) -> dict[str, Array]:
+    """Form those of q and k together, so that the scores' need not be kept."""
+    q, k, v, keep, y, p, scale, gain, _ = saved
+
+    def at(
+        dy: Array, y: Array, p: Array, q: Array, k: Array, v: Array, keep: Any
+    ) -> tuple[Array, ...]:
+        ds = _score_gradient(dy, y, p, v, keep, gain)
+        return _q_gradient(ds, k, scale), _k_gradient(ds, q, scale)
+
+    size = p.shape[-2] * p.shape[-1]
+    dq, dk = _by_matrix(at, size, dy, y, p, q, k, v, _matrix(keep))
+    return {"q": dq, "k": dk}
+
+
+def _q_fused(dy: Array, saved: Saved) -> Array:
+    return saved.once.take("q", _gradients, dy, saved)
+
+
+def _k_fused(dy: Array, saved: Saved) -> Array:
+    return saved.once.take("k", _gradients, dy, saved)
+
+
+def _b_fused(dy: Array, saved: Saved) -> Array:
+    def at(
+        dy: Array, y: Array, p: Array, v: Array, keep: Array | None
+    ) -> tuple[Array, ...]:
+        return (_score_gradient(dy, y, p, v, keep, saved.gain),)
+
+    p = saved.p
+    size = p.shape[-2] * p.shape[-1]
+    return _by_matrix(at, size, dy, saved.y, p, saved.v, _matrix(saved.keep))[0]
 
 
 def _v_terms(dy: Array, saved: Saved) -> Terms:
@@ -226,12 +261,6 @@ def _v_terms(dy: Array, saved: Saved) -> Terms:
     return {"direct": _by_matrix(at, size, dy, p, _matrix(saved.keep))[0]}
 
 
-_q_terms, _q_fused = _over_scores(lambda ds, saved: ds @ (saved.k * saved.scale))
-_k_terms, _k_fused = _over_scores(
-    lambda ds, saved: ds.swapaxes(-1, -2) @ (saved.q * saved.scale)
-)
-_b_terms, _b_fused = _over_scores(lambda ds, saved: ds)
-
 ATTENTION_KERNEL = Kernel(
     name="attention",
     forward=with_mask,
@@ -241,6 +270,12 @@ ATTENTION_KERNEL = Kernel(
 ATTENTION_WITH_BIAS_KERNEL = Kernel(
     name="attention_with_bias",
     forward=with_bias,
-    terms={"q": _q_terms, "k": _k_terms, "v": _v_terms, "b": _b_terms, "keep": None},
+    terms={
+        "q": _q_terms,
+        "k": _k_terms,
+        "v": _v_terms,
+        "b": _score_terms,
+        "keep": None,
+    },
     fused={"q": _q_fused, "k": _k_fused, "b": _b_fused},
 )

@@ -22,15 +22,16 @@ from minigrad.backend import array_module
 from minigrad.errors import ShapeError, got
 from minigrad.kernels._arguments import real
 from minigrad.kernels._columns import (
-    Once,
-    affine,
-    affine_sum,
     channel_rows,
     moments,
+    scaled,
+    scaled_sum,
+    standardised,
     statistics,
     sums_and_dots,
 )
 from minigrad.kernels._layout import from_pixels
+from minigrad.kernels._once import Once
 from minigrad.kernels._spec import Kernel, expect_float, expect_shapes
 from minigrad.typing import Array, Result, Terms
 
@@ -73,7 +74,7 @@ def batch_norm_train(x: Array, w: Array, b: Array, *, eps: float = 1e-5) -> Resu
         raise ShapeError(got(name, "x has shape", x.shape, rule, remedy))
     mean, var = moments(rows)
     rstd = 1 / array_module(x).sqrt(var + eps)
-    y = affine(rows, w * rstd, b - mean * (w * rstd))
+    y = standardised(rows, mean, w * rstd, b)
     mean, var, rstd = statistics(x, mean, var, rstd)
     # A copy: the output may be written to, what is saved may not.
     outputs = Normalised(from_pixels(y, x.shape), mean.copy(), var)
@@ -87,7 +88,7 @@ def batch_norm_eval(
     eps = real("batch_norm_eval", "eps", eps)
     rows = _rows("batch_norm_eval", x, w=w, b=b, mean=mean, var=var)
     rstd = 1 / array_module(x).sqrt(var + eps)
-    y = affine(rows, w * rstd, b - mean * (w * rstd))
+    y = standardised(rows, mean, w * rstd, b)
     # Not mean itself: running statistics may move on while the graph lives.
     return from_pixels(y, x.shape), Saved(rows, mean.copy(), rstd, w, Once())
 
@@ -125,47 +126,45 @@ def train_terms(dy: Normalised, saved: Saved) -> Terms:
 def _train_fused(dy: Normalised, saved: Saved) -> Array:
     rows, mean, rstd, w, _ = saved
     through_mean, slope = _indirect(dy, saved)
-    shift = through_mean - slope * mean
-    dx = affine_sum(channel_rows(dy.y), w * rstd, rows, slope, shift)
+    dx = scaled_sum(channel_rows(dy.y), w * rstd, rows, mean, slope, through_mean)
     return from_pixels(dx, dy.y.shape)
 
 
-def _scaled(sums: Array, saved: Saved, scale: Array | float = 1.0) -> Terms:
+def _vector(sums: Array, saved: Saved, scale: Array | float = 1.0) -> Terms:
     """Make sums per channel the one term of a vector."""
     return {"direct": statistics(saved.rows, sums * scale)[0]}
 
 
 def _train_w_terms(dy: Normalised, saved: Saved) -> Terms:
-    return _scaled(saved.once(_train_sums, dy, saved)[1], saved, saved.rstd)
+    return _vector(saved.once(_train_sums, dy, saved)[1], saved, saved.rstd)
 
 
 def _train_b_terms(dy: Normalised, saved: Saved) -> Terms:
-    return _scaled(saved.once(_train_sums, dy, saved)[0], saved)
+    return _vector(saved.once(_train_sums, dy, saved)[0], saved)
 
 
 def eval_terms(dy: Array, saved: Saved) -> Terms:
     """Scale dy: mean and var do not depend on x."""
-    scale = saved.w * saved.rstd
-    dx = affine(channel_rows(dy), scale, scale * 0)
+    dx = scaled(channel_rows(dy), saved.w * saved.rstd)
     return {"direct": from_pixels(dx, dy.shape)}
 
 
 def _eval_w_terms(dy: Array, saved: Saved) -> Terms:
-    return _scaled(saved.once(_sums, dy, saved)[1], saved, saved.rstd)
+    return _vector(saved.once(_sums, dy, saved)[1], saved, saved.rstd)
 
 
 def _eval_b_terms(dy: Array, saved: Saved) -> Terms:
-    return _scaled(saved.once(_sums, dy, saved)[0], saved)
+    return _vector(saved.once(_sums, dy, saved)[0], saved)
 
 
 def _mean_terms(dy: Array, saved: Saved) -> Terms:
-    return _scaled(saved.once(_sums, dy, saved)[0], saved, -saved.w * saved.rstd)
+    return _vector(saved.once(_sums, dy, saved)[0], saved, -saved.w * saved.rstd)
 
 
 def _var_terms(dy: Array, saved: Saved) -> Terms:
     # d rstd / d var = -rstd**3 / 2.
     scale = -0.5 * saved.w * saved.rstd * saved.rstd * saved.rstd
-    return _scaled(saved.once(_sums, dy, saved)[1], saved, scale)
+    return _vector(saved.once(_sums, dy, saved)[1], saved, scale)
 
 
 TRAIN_KERNEL = Kernel(

@@ -19,14 +19,14 @@ from minigrad.backend import array_module
 from minigrad.errors import ArgumentError, ShapeError, got
 from minigrad.kernels._arguments import integers, real
 from minigrad.kernels._columns import (
-    Once,
-    affine,
-    affine_sum,
     moments,
+    scaled_sum,
+    standardised,
     statistics,
     sums_and_dots,
 )
 from minigrad.kernels._layout import from_pixels, pixels
+from minigrad.kernels._once import Once
 from minigrad.kernels._spec import Kernel, expect_float, expect_shapes
 from minigrad.typing import Array, Result, Shape, Terms
 
@@ -72,9 +72,8 @@ def group_norm(
     # The variance within channels, and that between their means.
     var = _mean(variances + off * off)
     rstd = 1 / array_module(x).sqrt(var + eps)
-    scale = w.reshape(split[1:]) * rstd
-    shift = b.reshape(split[1:]) - mean * scale
-    y = affine(rows, scale.reshape(-1), shift.reshape(-1))
+    scale, shift = w.reshape(split[1:]) * rstd, b.reshape(split[1:])
+    y = standardised(rows, *(_columns(v, split) for v in (mean, scale, shift)))
     mean, rstd = statistics(x, mean, rstd)
     return from_pixels(y, x.shape), Saved(rows, mean, rstd, w, Once())
 
@@ -107,7 +106,7 @@ def _flow(dy: Array, saved: Saved) -> _Flow:
 
 
 def _columns(a: Array, split: Shape) -> Array:
-    """Repeat a (N, G, 1) for every channel, to columns (N * C,)."""
+    """Repeat a, such as (N, G, 1), for every channel, to columns (N * C,)."""
     return array_module(a).broadcast_to(a, split).reshape(-1)
 
 
@@ -126,11 +125,10 @@ def x_terms(dy: Array, saved: Saved) -> Terms:
 
 def _x_fused(dy: Array, saved: Saved) -> Array:
     flow = saved.once(_flow, dy, saved)
-    shift = flow.through_mean - flow.slope * saved.mean
-    scale, slope, shift = (
-        _columns(v, flow.sums.shape) for v in (flow.scale, flow.slope, shift)
-    )
-    return from_pixels(affine_sum(flow.dy, scale, saved.rows, slope, shift), dy.shape)
+    vectors = (flow.scale, saved.mean, flow.slope, flow.through_mean)
+    scale, mean, slope, fall = (_columns(v, flow.sums.shape) for v in vectors)
+    dx = scaled_sum(flow.dy, scale, saved.rows, mean, slope, fall)
+    return from_pixels(dx, dy.shape)
 
 
 def _w_terms(dy: Array, saved: Saved) -> Terms:

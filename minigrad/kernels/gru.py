@@ -24,8 +24,9 @@ from typing import Any, Final, NamedTuple
 from minigrad.backend import array_module
 from minigrad.kernels import _over_time as over
 from minigrad.kernels import _recurrent as rec
+from minigrad.kernels._once import Once
 from minigrad.kernels._over_time import Step
-from minigrad.kernels._recurrent import Flow, Once, Walk
+from minigrad.kernels._recurrent import Flow, Walk
 from minigrad.typing import Array, Result, Terms
 
 GATES: Final = ("reset_gate", "update_gate", "new_gate")

@@ -22,8 +22,9 @@ from minigrad.errors import ArgumentError, got
 from minigrad.kernels import _over_time as over
 from minigrad.kernels import _recurrent as rec
 from minigrad.kernels._analytic import at_least
+from minigrad.kernels._once import Once
 from minigrad.kernels._over_time import Step
-from minigrad.kernels._recurrent import Flow, Once, Walk
+from minigrad.kernels._recurrent import Flow, Walk
 from minigrad.typing import Array, Result, Terms
 
 ORDER: Final = (0,)

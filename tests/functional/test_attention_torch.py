@@ -120,6 +120,8 @@ def test_a_boolean_mask_has_no_gradient():
             ArgumentError,
             r"row \[0\] of the mask",
         ),
+        ({"attn_mask": False}, ArgumentError, r"row \[0\] of the mask lets"),
+        ({"attn_mask": np.zeros(4, bool)}, ArgumentError, "attention: the mask lets a"),
         ({"scale": "a"}, ArgumentError, "scale 'a', expected a number"),
     ],
     ids=str,

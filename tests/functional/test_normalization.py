@@ -47,6 +47,16 @@ def test_training_moves_the_running_statistics():
     assert_allclose(var.numpy(), 0.75 + 0.25 * unbiased, rtol=1e-12)
 
 
+def test_no_channels_are_nothing_to_normalise():
+    empty = tensor(np.zeros(0)), tensor(np.ones(0))
+    assert F.batch_norm(np.zeros((4, 0)), *empty, training=True).shape == (4, 0)
+
+
+def test_x_without_channels_is_named_before_its_statistics():
+    with pytest.raises(ShapeError, match=r"x has shape \(6,\), expected \(N, C, ...\)"):
+        F.batch_norm(VECTOR, VECTOR.copy(), VECTOR.copy(), training=True)
+
+
 def test_training_moves_them_under_no_grad_and_evaluation_does_not():
     mean, var = tensor(np.zeros(6)), tensor(np.ones(6))
     with no_grad():

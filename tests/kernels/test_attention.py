@@ -86,6 +86,19 @@ def test_a_common_shift_of_the_keys_carries_no_gradient():
     assert_allclose(dk.sum(axis=0), 0, atol=1e-13)
 
 
+@pytest.mark.parametrize("large", [attention.LARGE, 0])
+def test_gradients_belong_to_who_asked_for_them(large, monkeypatch):
+    monkeypatch.setattr(attention, "LARGE", large)
+    y, record = ATTENTION_KERNEL.run(
+        *drawn((2, 3, 4), (2, 5, 4), (2, 5, 3)), NONE, NONE, scale=0.5
+    )
+    for name in "qkv":
+        one = ATTENTION_KERNEL.backward(name, y, record)
+        before = one.copy()
+        one += 1
+        assert_array_equal(ATTENTION_KERNEL.backward(name, y, record), before)
+
+
 def test_order_of_keys_and_their_values_does_not_matter():
     q, k, v = drawn((6, 4), (5, 4), (5, 3))
     y, _ = ATTENTION_KERNEL.run(q, k, v, NONE, NONE, scale=0.5)

@@ -79,6 +79,34 @@ def test_statistics_of_float32_keep_their_digits(shape, mean):
     assert_allclose(found.var, wide.var(axis=(0, 2, 3)), rtol=1e-5)
 
 
+@pytest.mark.parametrize("spread", [1.0, 1e-3])
+def test_a_large_mean_costs_y_no_digits(spread):
+    rng = np.random.default_rng(0)
+    x = (rng.standard_normal((8, 3, 20, 20)) * spread + 1000).astype("float32")
+    w, b = rng.standard_normal((2, 3)).astype("float32")
+    wide = [array.astype("float64") for array in (x, w, b)]
+    found, exact = TRAIN_KERNEL.run(x, w, b)[0], TRAIN_KERNEL.run(*wide)[0]
+    assert_allclose(found.y, exact.y, rtol=1e-5, atol=1e-5)
+    given_ = found.mean, found.var
+    found, _ = EVAL_KERNEL.run(x, w, b, *given_)
+    exact, _ = EVAL_KERNEL.run(*wide, *(v.astype("float64") for v in given_))
+    assert_allclose(found, exact, rtol=1e-5, atol=1e-5)
+
+
+def test_a_large_mean_costs_gradients_few_digits():
+    rng = np.random.default_rng(0)
+    x = (rng.standard_normal((8, 3, 20, 20)) + 1000).astype("float32")
+    w, b = rng.standard_normal((2, 3)).astype("float32")
+    dy = Normalised(rng.standard_normal(x.shape), np.zeros(3), np.zeros(3))
+    _, record = TRAIN_KERNEL.run(x, w, b)
+    _, known = TRAIN_KERNEL.run(*(array.astype("float64") for array in (x, w, b)))
+    single = Normalised(*(part.astype("float32") for part in dy))
+    for name in TRAIN_KERNEL.terms:
+        found = TRAIN_KERNEL.backward(name, single, record)
+        expected = TRAIN_KERNEL.backward(name, dy, known)
+        assert_allclose(found, expected, rtol=1e-3, atol=1e-3)
+
+
 def test_a_block_that_is_unlike_the_rest_costs_few_digits():
     # The guess at the mean is made on the first block: here it is off by 1000.
     x = np.random.default_rng(0).standard_normal((700_000, 1)).astype("float32")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 
 from minigrad.errors import ArgumentError, ShapeError
 from minigrad.kernels import _columns
@@ -67,13 +67,27 @@ def test_constant_shift_of_an_example_carries_no_gradient(case):
     assert_allclose(dx.sum(axis=(1, 2, 3)), 0, atol=1e-9)
 
 
-def test_a_large_mean_costs_float32_no_digits_of_the_statistics():
-    x = (np.random.default_rng(0).standard_normal((2, 6, 40, 30)) + 1000).astype("f")
-    saved = KERNEL.run(x, *np.ones((2, 6), "f"), num_groups=2)[1].saved
-    parts = x.astype("float64").reshape(2, 2, -1)
-    assert saved.mean.dtype == saved.rstd.dtype == "float32"
-    assert_allclose(saved.mean[..., 0], parts.mean(axis=2), rtol=1e-6)
-    assert_allclose(saved.rstd[..., 0], (parts.var(axis=2) + 1e-5) ** -0.5, rtol=1e-5)
+def test_a_large_mean_costs_y_no_digits_and_gradients_few():
+    rng = np.random.default_rng(0)
+    x = (rng.standard_normal((2, 6, 40, 30)) + 1000).astype("float32")
+    arrays = x, *rng.standard_normal((2, 6)).astype("float32")
+    dy = rng.standard_normal(x.shape).astype("float32")
+    y, record = KERNEL.run(*arrays, num_groups=2)
+    exact, known = KERNEL.run(*(a.astype("float64") for a in arrays), num_groups=2)
+    assert y.dtype == "float32"
+    assert_allclose(y, exact, rtol=1e-5, atol=1e-5)
+    for name in KERNEL.terms:
+        found = KERNEL.backward(name, dy, record)
+        assert found.dtype == "float32"
+        expected = KERNEL.backward(name, dy.astype("float64"), known)
+        assert_allclose(found, expected, rtol=1e-3, atol=1e-3)
+
+
+def test_a_group_of_one_value_gives_b():
+    x, b = np.float32([[0.34558419, -7.3]]), np.float32([0.33043708, 2.1])
+    y, record = KERNEL.run(x, np.ones(2, "f"), b, num_groups=2)
+    assert_array_equal(y[0], b)
+    assert not KERNEL.backward("x", np.ones_like(y), record).any()
 
 
 @pytest.mark.parametrize("groups", [3, 0, -1])
