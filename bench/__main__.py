@@ -115,7 +115,26 @@ def _parse() -> argparse.Namespace:
     add("--threads", type=_positive, default=min(2, cores()), help=threads)
     rivals = "a Python that has JAX, autograd, MyGrad or DeZero (default: this one)"
     add("--rivals", type=_python, default=sys.executable, metavar="PYTHON", help=rivals)
-    return parser.parse_args()
+    options = parser.parse_args()
+    _expect_no_idle_options(parser, options)
+    return options
+
+
+def _expect_no_idle_options(
+    parser: argparse.ArgumentParser, options: argparse.Namespace
+) -> None:
+    """Refuse what would be passed over in silence, and threads without a core."""
+    default = parser.get_default
+    given = {name for name, value in vars(options).items() if value != default(name)}
+    if options.suite == "report" and given != {"suite"}:
+        parser.error("report takes no case and no options")
+    if options.profile and options.suite == "memory":
+        parser.error("--profile shows times, and memory measures none; use step")
+    idle = sorted(given & {"json", "save", "rounds", "rivals"})
+    if options.profile and idle:
+        parser.error(f"--profile prints a table only, expected no --{idle[0]}")
+    if options.threads > cores():
+        parser.error(f"--threads {options.threads}, expected at most {cores()}: cores")
 
 
 def _positive(text: str) -> int:

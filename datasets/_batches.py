@@ -25,7 +25,7 @@ def epoch_order(num_examples: int, *, seed: int, epoch: int) -> npt.NDArray[np.i
     >>> epoch_order(6, seed=0, epoch=0).tolist()
     [1, 5, 3, 0, 4, 2]
     """
-    text = f"minigrad.datasets shuffle {_whole('seed', seed)} {_whole('epoch', epoch)}"
+    text = f"minigrad.datasets shuffle {whole('seed', seed)} {whole('epoch', epoch)}"
     key = int.from_bytes(hashlib.sha256(text.encode()).digest()[:16], "big")
     # Not Generator.permutation: NumPy promises the raw words of Philox for all
     # versions, but may change what Generator's methods make of them (NEP 19).
@@ -54,7 +54,7 @@ def batches(
     [[1, 3], [0, 4], [2]]
     """
     num_examples = _common_length(arrays)
-    if _whole("batch_size", batch_size) < 1:
+    if whole("batch_size", batch_size) < 1:
         raise DataError(f"datasets: batch_size is {batch_size}, expected at least 1")
     if drop_last and batch_size > num_examples:
         raise DataError(
@@ -89,6 +89,16 @@ def _common_length(arrays: Sequence[npt.NDArray[Any]]) -> int:
             f"datasets: arrays is one array of shape {arrays.shape}, expected a tuple "
             "of arrays; write (x,)"
         )
+    given: Any = arrays
+    given = given if isinstance(given, Sequence) else [given]
+    others = {
+        type(array).__name__ for array in given if not isinstance(array, np.ndarray)
+    }
+    if others:
+        raise DataError(
+            f"datasets: arrays holds a {', a '.join(sorted(others))}, expected NumPy "
+            "arrays alone; make them with numpy.asarray"
+        )
     shapes = [np.shape(array) for array in arrays]
     if not shapes or () in shapes:
         raise DataError(
@@ -107,7 +117,8 @@ def _common_length(arrays: Sequence[npt.NDArray[Any]]) -> int:
     return lengths.pop()
 
 
-def _whole(name: str, value: int) -> int:
+def whole(name: str, value: int) -> int:
+    """Return value as an int; raises DataError, with its name, if it is none."""
     try:
         return operator.index(value)
     except TypeError as error:

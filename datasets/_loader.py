@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from datasets._batches import batches
+from datasets._batches import batches, whole
 from datasets._errors import DataError
 
 Arrays = tuple[npt.NDArray[Any], ...]
@@ -35,7 +35,7 @@ class Loader:
         drop_last: whether a short last batch is left out.
         ahead: batches that are prepared before they are asked for; 0 for no thread.
 
-    Raises DataError as `batches` does, and for a negative `ahead`.
+    Raises DataError as `batches` does, and for another `ahead` or `transform`.
 
     >>> x, t = np.arange(10).reshape(5, 2), np.arange(5)
     >>> loader = Loader((x, t), 2, seed=0, transform=lambda x, rng: 10 * x)
@@ -58,8 +58,12 @@ class Loader:
         self.transform, self.shuffle, self.drop_last = transform, shuffle, drop_last
         self.ahead = ahead
         self._batches(0)  # raises what is wrong with the arguments, now
-        if ahead < 0:
+        if whole("ahead", ahead) < 0:
             raise DataError(f"datasets: ahead is {ahead}, expected at least 0")
+        if transform is not None and not callable(transform):
+            raise DataError(
+                f"datasets: transform is {transform!r}, expected a function or None"
+            )
 
     def __len__(self) -> int:
         """Number of batches of an epoch."""
@@ -73,7 +77,7 @@ class Loader:
         with the iterator: after the last batch, an error, a `break` out of the `for`
         that alone holds it, or its close().
         """
-        if not 0 <= start <= len(self):
+        if not 0 <= whole("start", start) <= len(self):
             raise DataError(
                 f"datasets: start is {start}, expected 0 to {len(self)}, the number of "
                 "batches"

@@ -6,6 +6,7 @@ Normalisation belongs to an experiment, so none is done here.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -115,13 +116,19 @@ def resize(images: Images, size: int | Sequence[int]) -> Images:
 
     Bilinear between pixel centres, the border repeated, rounded to the nearest
     integer. No low-pass filter: below half the size, detail aliases. Raises
-    DataError if a side of `size` is below 1.
+    DataError if a side of `size` is no integer or below 1, or images are not uint8.
 
     >>> resize(np.array([[[[0, 100]]]], np.uint8), (1, 4)).tolist()
     [[[[0, 25, 75, 100]]]]
     """
+    if images.dtype != np.uint8 or images.ndim != 4:
+        raise DataError(
+            f"datasets: images are {images.dtype} of shape {images.shape}, expected "
+            "uint8 (N, C, H, W); resize before they become floats"
+        )
     sides = tuple(size) if isinstance(size, Sequence) else (size, size)
-    if len(sides) != 2 or min(sides) < 1:
+    whole = all(isinstance(side, Integral) for side in sides)
+    if len(sides) != 2 or not whole or min(sides) < 1:
         raise DataError(
             f"datasets: size is {size!r}, expected a positive integer "
             "or a pair (H, W) of them"

@@ -34,9 +34,9 @@ DATASETS: tuple[str, ...] = tuple(_LOADERS)
 
 def loader(name: str) -> Loader:
     """The loader called `name`; raises DataError, with a suggestion, if none is."""
-    if name in _LOADERS:
+    if isinstance(name, str) and name in _LOADERS:  # pyright: ignore[reportUnnecessaryIsInstance]
         return _LOADERS[name]
-    close = difflib.get_close_matches(name, DATASETS, n=1)
+    close = difflib.get_close_matches(str(name), DATASETS, n=1)
     hint = f" (did you mean {close[0]!r}?)" if close else ""
     raise DataError(
         f"datasets: unknown data set {name!r}, expected one of "

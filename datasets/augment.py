@@ -1,27 +1,35 @@
 """Augmentation and normalisation of whole batches of images (N, C, H, W).
 
 Every function takes a batch in any memory layout, leaves it unwritten and returns a new
-one. Random choices are made once for each image, from the NumPy Generator passed in;
-they use nothing but its `random` and `bytes`, so the numbers do not depend on how other
-methods of Generator change (NEP 19 allows that).
+one; arguments that make no sense raise DataError. Random choices are made once for each
+image, from the NumPy Generator passed in; they use nothing but its `random` and
+`bytes`, so the numbers do not depend on how other methods of Generator change (NEP 19
+allows that).
 
 Crop, flip and erase raw uint8 images first, a quarter of the bytes of floats;
 `normalise` comes last, but for a fill that is meant in normalised units.
 """
 
-from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from datasets._augment_checks import (
+    Array,
+    Fill,
+    batch_shape,
+    fill_values,
+    per_channel,
+    probability,
+)
+from datasets._batches import whole
 from datasets._errors import DataError
 from datasets._records import Images
 
-Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float32]
-Fill = float | Sequence[float] | Array
 
+_MODES = ("constant", "reflect", "edge")
 _TRIES = 100  # of Zhong et al.'s loop, which has no bound
 
 
@@ -42,9 +50,12 @@ def random_crop(
     >>> random_crop(x, np.random.default_rng(0), pad=1).tolist()
     [[[[0, 1], [0, 3]]]]
     """
-    num_images, _, height, width = _shape(images)
+    num_images, _, height, width = batch_shape(images, rng)
+    if mode not in _MODES:
+        rule = " or ".join(map(repr, _MODES))
+        raise DataError(f"augment: mode is {mode!r}, expected {rule}")
     limit = min(height, width) - 1 if mode == "reflect" else None
-    if pad < 0 or (limit is not None and pad > limit):
+    if whole("pad", pad) < 0 or (limit is not None and pad > limit):
         rule = "at least 0" if limit is None else f"0 to {limit}, inside the image"
         raise DataError(f"augment: pad is {pad} with mode {mode!r}, expected {rule}")
     padded = np.pad(images, ((0, 0), (0, 0), (pad, pad), (pad, pad)), mode=mode)
@@ -63,8 +74,8 @@ def random_flip(images: Array, rng: np.random.Generator, *, prob: float = 0.5) -
     >>> random_flip(x, np.random.default_rng(0)).tolist()
     [[[[0, 1]]], [[[3, 2]]]]
     """
-    num_images = _shape(images)[0]
-    flipped = rng.random(num_images) < _probability(prob)
+    num_images = batch_shape(images, rng)[0]
+    flipped = rng.random(num_images) < probability(prob)
     out = images.copy(order="K")
     # Not where(flipped, ...): three times slower on uint8.
     out[flipped] = images[flipped][..., ::-1]
@@ -98,19 +109,24 @@ def random_erase(
     >>> random_erase(x, np.random.default_rng(1), prob=1, fill=7).tolist()
     [[[[0, 0, 0], [7, 7, 0], [7, 7, 0]]]]
     """
-    num_images, _, height, width = _shape(images)
-    low, high = area
-    if not (0 < low <= high <= 1 and 0 < aspect <= 1):
+    num_images, _, height, width = batch_shape(images, rng)
+    try:
+        low, high = area
+        fits = 0 < low <= high <= 1 and 0 < aspect <= 1
+    except (TypeError, ValueError):
+        fits = False
+    if not fits:
         raise DataError(
-            f"augment: area is {area} and aspect {aspect}, expected "
+            f"augment: area is {area!r} and aspect {aspect!r}, expected "
             "0 < area[0] <= area[1] <= 1 and 0 < aspect <= 1"
         )
-    erased = np.flatnonzero(rng.random(num_images) < _probability(prob))
+    erased = np.flatnonzero(rng.random(num_images) < probability(prob))
     sizes = np.zeros((2, num_images), np.int64)
     sizes[:, erased] = _erased_sizes(rng, len(erased), (height, width), area, aspect)
     top, left = _below(rng, np.array([[height], [width]]) - sizes + 1, sizes.shape)
     inside = _rectangles(images, top, left, *sizes)
-    return _filled(images, inside, _noise(images, rng) if fill is None else fill)
+    values = _noise(images, rng) if fill is None else fill_values(images, fill)
+    return _filled(images, inside, values)
 
 
 def _erased_sizes(
@@ -151,12 +167,13 @@ def cutout(
     >>> cutout(x, np.random.default_rng(1), size=2).tolist()
     [[[[1, 0, 0], [1, 0, 0], [1, 1, 1]]]]
     """
-    num_images, _, height, width = _shape(images)
-    if size < 1:
+    num_images, _, height, width = batch_shape(images, rng)
+    if whole("size", size) < 1:
         raise DataError(f"augment: size is {size}, expected at least 1 pixel")
     centre = _below(rng, np.array([[height], [width]]), (2, num_images))
     top, left = centre - size // 2
-    return _filled(images, _rectangles(images, top, left, size, size), fill)
+    inside = _rectangles(images, top, left, size, size)
+    return _filled(images, inside, fill_values(images, fill))
 
 
 def channel_stats(images: Images) -> tuple[Floats, Floats]:
@@ -166,7 +183,7 @@ def channel_stats(images: Images) -> tuple[Floats, Floats]:
     number of pixels. Fit them on the training part. Raises DataError if there is no
     pixel.
     """
-    num_channels = _shape(images)[1]
+    num_channels = batch_shape(images)[1]
     count = images.size // max(num_channels, 1)
     if images.dtype != np.uint8 or count == 0:
         raise DataError(
@@ -191,22 +208,25 @@ def normalise(images: Images, mean: Fill, std: Fill) -> Floats:
     images (N, C, H, W) uint8; mean and std one value or (C,), in units of [0, 1], as
     channel_stats gives them. In memory the result is (H, W, N, C), contiguous, under an
     (N, C, H, W) view: what a convolution needs, so it copies nothing. Raises DataError
-    if images are not uint8 or a std is not above 0.
+    if images are not uint8, or mean or std do not fit them or a std is not above 0.
 
     >>> normalise(np.array([[[[0, 255]]]], np.uint8), 0.5, 0.5).ravel()
     array([-1.,  1.], dtype=float32)
     """
-    num_images, num_channels, height, width = _shape(images)
-    mean, std = (np.asarray(value, np.float64) for value in (mean, std))
-    if images.dtype != np.uint8 or not np.all(std > 0):
+    num_images, num_channels, height, width = batch_shape(images)
+    if images.dtype != np.uint8:
         raise DataError(
-            f"augment: images are {images.dtype} and std is {std.tolist()}, expected "
-            "uint8 images in [0, 255] and a std above 0"
+            f"augment: images are {images.dtype}, expected uint8 in [0, 255]; "
+            "normalise them once, and last"
         )
+    means = per_channel("mean", mean, num_channels)
+    stds = per_channel("std", std, num_channels)
+    if not (stds > 0).all():
+        raise DataError(f"augment: std is {std!r}, expected one above 0")
     scale, shift = (
         # (C,) -> (N * C,): long rows, which NumPy goes through 10 times as fast.
-        np.tile(np.broadcast_to(value, num_channels), num_images).astype(np.float32)
-        for value in (1 / (255 * std), -mean / std)
+        np.tile(value, num_images).astype(np.float32)
+        for value in (1 / (255 * stds), -means / stds)
     )
     # (N, C, H, W) -> (H, W, N, C); bytes are moved, floats would be 4 times as many
     memory = np.ascontiguousarray(images.transpose(2, 3, 0, 1))
@@ -214,21 +234,6 @@ def normalise(images: Images, mean: Fill, std: Fill) -> Floats:
     rows *= scale
     rows += shift
     return rows.reshape(memory.shape).transpose(2, 3, 0, 1)
-
-
-def _shape(images: Array) -> tuple[int, int, int, int]:
-    if images.ndim != 4:
-        raise DataError(
-            f"augment: images have shape {images.shape}, expected (N, C, H, W)"
-        )
-    num_images, num_channels, height, width = images.shape
-    return num_images, num_channels, height, width
-
-
-def _probability(prob: float) -> float:
-    if not 0 <= prob <= 1:
-        raise DataError(f"augment: prob is {prob}, expected 0 <= prob <= 1")
-    return prob
 
 
 def _below(rng: np.random.Generator, limit: Any, shape: tuple[int, ...]) -> Array:
@@ -260,11 +265,8 @@ def _rectangles(images: Array, top: Any, left: Any, height: Any, width: Any) -> 
     return np.logical_and(rows, columns, out=inside)
 
 
-def _filled(images: Array, inside: Array, fill: Fill | Array) -> Array:
-    """Copy of images with `fill` where `inside` (N, 1, H, W); (C,) fills channels."""
-    values = np.asarray(fill, images.dtype)
-    if values.ndim == 1:
-        values = values[:, np.newaxis, np.newaxis]
+def _filled(images: Array, inside: Array, values: Array) -> Array:
+    """Copy of images with `values`, which broadcast, where `inside` (N, 1, H, W)."""
     out = images.copy(order="K")
     np.copyto(out, values, where=inside)
     return out

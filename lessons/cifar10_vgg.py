@@ -210,6 +210,13 @@ def draw(history: Sequence[dict[str, float]], path: Path) -> None:
 def run(data: Dataset, settings: Settings, out: Path, *, official: bool) -> float:
     """Train, print and file the result; return the accuracy after the last epoch."""
     started = now()
+    # Now, not after minutes of training, is the time to learn that it cannot be.
+    out.mkdir(parents=True, exist_ok=True)
+    print(
+        f"{settings.epochs} epochs of {len(data.train)} images, then "
+        f"{len(data.test)} to test on",
+        flush=True,
+    )
     history: list[dict[str, float]] = []
     for record in train(data, settings):
         history.append(record)
@@ -222,7 +229,6 @@ def run(data: Dataset, settings: Settings, out: Path, *, official: bool) -> floa
             flush=True,
         )
     accuracy = history[-1]["test_accuracy"]
-    out.mkdir(parents=True, exist_ok=True)
     draw(history, out / "cifar10_vgg.png")
     write_json(
         out / "cifar10_vgg.json",
@@ -250,29 +256,48 @@ def run(data: Dataset, settings: Settings, out: Path, *, official: bool) -> floa
 
 # %%
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the lesson from the command line; returns the exit status."""
-    parser = argparse.ArgumentParser(
+    """Run the lesson; returns the exit status, errors are one line on stderr."""
+    return console.run(lambda: _answer(argv))
+
+
+def _answer(argv: Sequence[str] | None) -> int:
+    try:
+        options = _options(argv)
+        # Copies that went through JPEG, say, will do for a lesson; the file says so.
+        data, official = cifar.load(checksums=None), cifar.is_official()
+        if not official:
+            print(
+                f"cifar10: {cifar.folder()} does not hold the published files (`python "
+                "-m datasets check cifar10` names one), so the accuracy is not to be "
+                "compared with published ones",
+                file=sys.stderr,
+            )
+        settings = Settings(epochs=options.epochs, seed=options.seed)
+        run(data, settings, options.out, official=official)
+    except console.UsageError as error:
+        return console.fail(str(error), 2)
+    except (DataError, OSError) as error:
+        return console.fail(str(error), 1)
+    except KeyboardInterrupt:
+        return console.fail("interrupted; nothing is kept of this run", 130)
+    return 0
+
+
+def _options(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = console.Parser(
         prog="python -m lessons.cifar10_vgg",
         description="Train a small VGG on CIFAR-10 and print what it learns.",
     )
-    parser.add_argument("--epochs", type=int, default=Settings.epochs, metavar="N")
-    parser.add_argument("--seed", type=int, default=Settings.seed, metavar="S")
-    parser.add_argument(
-        "--out", type=Path, default=Path(__file__).parent / "results", metavar="FOLDER"
-    )
+    add = parser.add_argument
+    add("--epochs", type=int, default=Settings.epochs, metavar="N", help="default: 5")
+    add("--seed", type=int, default=Settings.seed, metavar="S", help="default: 0")
+    results = Path(__file__).parent / "results"
+    where = "folder of the figure and the numbers (default: lessons/results)"
+    add("--out", type=Path, default=results, metavar="FOLDER", help=where)
     options = parser.parse_args(argv)
     if options.epochs < 1:
         parser.error(f"--epochs is {options.epochs}, expected at least 1")
-    settings = Settings(epochs=options.epochs, seed=options.seed)
-    try:
-        # Copies that went through JPEG, say, will do for a lesson; the file says so.
-        data = cifar.load(checksums=None)
-        run(data, settings, options.out, official=cifar.is_official())
-    except DataError as error:
-        return console.fail(str(error), 1)
-    except KeyboardInterrupt:
-        return console.fail("interrupted", 130)
-    return 0
+    return options
 
 
 if __name__ == "__main__":

@@ -20,7 +20,10 @@ Source = Streams | Generator | None
 
 def next_draw(rng: Source, name: str) -> Generator:
     """Return rng if it is a generator, else that of the next draw of stream name."""
-    return rng if isinstance(rng, Generator) else (rng or default_streams()).next(name)
+    source = source_of(name, rng)
+    if isinstance(source, Generator):
+        return source
+    return (source or default_streams()).next(name)
 
 
 def source_of(who: str, rng: Any) -> Source:
@@ -82,3 +85,10 @@ def expect_std(name: str, std: Any) -> None:
     """Raise ArgumentError unless std is a finite number >= 0."""
     if not (is_real(std) and 0 <= std < float("inf")):
         raise ArgumentError(got(name, "std", repr(std), "0 <= std < inf"))
+
+
+def expect_function(name: str, what: str, function: Any) -> None:
+    """Raise ArgumentError unless function can be called."""
+    if not callable(function):
+        rule = "a function of a tensor"
+        raise ArgumentError(got(name, what, repr(function), rule))

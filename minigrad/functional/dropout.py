@@ -14,9 +14,10 @@ from typing import Any
 
 from numpy.random import Generator
 
-from minigrad.errors import ArgumentError, ShapeError, got
+from minigrad.errors import ShapeError, got
 from minigrad.functional._draws import (
     Source,
+    expect_function,
     expect_probability,
     mask_for,
     next_draw,
@@ -28,6 +29,7 @@ from minigrad.functional.nn import linear
 from minigrad.functional.shaping import expand
 from minigrad.kernels import drop_connect as drop_connect_kernel
 from minigrad.kernels import dropout as dropout_kernel
+from minigrad.kernels._arguments import per_axis
 from minigrad.tape import Tensor, apply
 from minigrad.typing import Shape
 
@@ -159,7 +161,7 @@ def drop_connect(
         rng: draws the mask; default: the stream "dropout" of the default streams.
 
     Source: Wan et al. 2013, ICML, section 3. Raises ShapeError if the last axes of x
-    and weight differ, ArgumentError if p is outside [0, 1].
+    and weight differ or bias does not fit, ArgumentError if p is outside [0, 1].
 
     >>> from minigrad.random import generator
     >>> from minigrad.tape import tensor
@@ -170,6 +172,9 @@ def drop_connect(
     expect_probability("drop_connect", p)
     x, weight = as_tensor(x), as_tensor(weight)
     bias = None if bias is None else as_tensor(bias)
+    if bias is not None and bias.shape != weight.shape[:1]:
+        rule = f"{weight.shape[:1]}, one for each row of weight {weight.shape}"
+        raise ShapeError(got("drop_connect", "bias has shape", bias.shape, rule))
     if not training or p == 0:
         return linear(x, weight, bias)
     draw = next_draw(rng, "dropout")
@@ -210,7 +215,7 @@ def drop_connect_average(
         samples: how many draws to average, >= 1.
         rng: draws the noise; default: the stream "noise" of the default streams.
 
-    Raises ArgumentError for p and samples out of range.
+    Raises ArgumentError for p and samples out of range, and for other activations.
 
     >>> from minigrad import functional as F
     >>> from minigrad.random import generator
@@ -220,10 +225,10 @@ def drop_connect_average(
     >>> round(y.item(), 1), F.relu(F.linear(x, weight)).item()
     (0.6, 0.0)
     """
-    expect_probability("drop_connect_average", p, below_one=True)
-    if isinstance(samples, bool) or not isinstance(samples, int) or samples < 1:
-        rule = "an integer >= 1"
-        raise ArgumentError(got("drop_connect_average", "samples", samples, rule))
+    name = "drop_connect_average"
+    expect_probability(name, p, below_one=True)
+    (samples,) = per_axis(name, "samples", samples, 1, 1)
+    expect_function(name, "activation", activation)
     x, weight = as_tensor(x), as_tensor(weight)
     bias = None if bias is None else as_tensor(bias)
     mean = linear(x, weight, bias)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy
-
 from minigrad.backend import is_array
 from minigrad.kernels import embedding as embedding_kernel
 from minigrad.tape import Tensor, apply, tensor
@@ -29,6 +27,7 @@ def embedding(x: Any, weight: Any, padding_idx: int | None = None) -> Tensor:
     [[[5.0, 6.0], [1.0, 2.0]]]
     """
     if not isinstance(x, Tensor) and not is_array(x):
-        # Of an empty list tensor would make floats.
-        x = tensor(x, dtype=None if numpy.size(x) else "int64")
+        x = tensor(x)
+        # Of an empty list tensor makes floats.
+        x = x if x.size else x.to("int64")
     return apply(embedding_kernel.KERNEL, x, weight, padding_idx=padding_idx)

@@ -1,5 +1,8 @@
 """Losses of tensors, with PyTorch's names and definitions.
 
+Options that PyTorch calls deprecated (size_average, reduce) are missing; what comes
+after them there is keyword-only.
+
 reduction "mean" divides the sum of the losses by their number, "sum" does not, "none"
 keeps one per example or element.
 """
@@ -7,10 +10,11 @@ keeps one per example or element.
 from __future__ import annotations
 
 import math
+from operator import index
 from typing import Any
 
 from minigrad.backend import array_module
-from minigrad.errors import DTypeError, ShapeError, got
+from minigrad.errors import ArgumentError, DTypeError, ShapeError, got
 from minigrad.functional._inputs import as_tensor
 from minigrad.functional.shaping import reshape, transpose
 from minigrad.kernels import cross_entropy as cross_entropy_kernels
@@ -38,9 +42,10 @@ def cross_entropy(
         reduction: "mean" over labels (or over distributions), "sum" or "none".
         label_smoothing: part of the target, in [0, 1], that is spread over all classes.
 
-    Raises ShapeError if shapes disagree and for the mean of an empty batch,
-    BadIndexError for a label out of range, and ArgumentError for a mean over ignored
-    labels only; to look for these waits for a device.
+    Classes are not weighed; for that, take nll_loss of log_softmax(input, 1). Raises
+    ShapeError if shapes disagree and for the mean of an empty batch, BadIndexError for
+    a label out of range, and ArgumentError for a mean over ignored labels only; to look
+    for these waits for a device.
 
     >>> from minigrad.tape import tensor
     >>> round(cross_entropy(tensor([[2.0, 0.0], [0.0, 1.0]]), [0, 0]).item(), 4)
@@ -72,9 +77,20 @@ def cross_entropy(
             target.data.reshape(-1),
             reduction=reduction,
             label_smoothing=label_smoothing,
-            ignore_index=ignore_index,
+            ignore_index=_label("cross_entropy", ignore_index),
         )
     return y if y.ndim == 0 or y.shape == shape else reshape(y, shape)
+
+
+def _label(name: str, ignore_index: Any) -> int | None:
+    """Return ignore_index; raise ArgumentError if no label could be equal to it."""
+    try:
+        return None if ignore_index is None else index(ignore_index)
+    except TypeError:
+        rule = "an int or None"
+        raise ArgumentError(
+            got(name, "ignore_index", repr(ignore_index), rule)
+        ) from None
 
 
 def _rows(x: Tensor) -> Tensor:
@@ -123,7 +139,7 @@ def nll_loss(
         target.data.reshape(-1),
         class_weights(x, weight),
         reduction=reduction,
-        ignore_index=ignore_index,
+        ignore_index=_label("nll_loss", ignore_index),
     )
     return y if y.ndim == 0 or y.shape == shape else reshape(y, shape)
 

@@ -19,7 +19,7 @@ from minigrad.tape import Tensor, apply
 
 
 def hinge_loss(
-    input: Any, target: Any, *, margin: float = 1.0, reduction: str = "mean"
+    input: Any, target: Any, margin: float = 1.0, *, reduction: str = "mean"
 ) -> Tensor:
     """Take max(0, margin - target * input), for a target of -1 or 1.
 
@@ -36,7 +36,7 @@ def hinge_loss(
 
 
 def hinge_embedding_loss(
-    input: Any, target: Any, *, margin: float = 1.0, reduction: str = "mean"
+    input: Any, target: Any, margin: float = 1.0, *, reduction: str = "mean"
 ) -> Tensor:
     """Take input where target is 1, and max(0, margin - input) where it is -1.
 

@@ -42,18 +42,11 @@ def interpolate(
     [[[1.0, 1.5, 2.5, 3.0]]]
     """
     x = as_tensor(x)
-    if not isinstance(mode, str) or mode not in _AXES:
-        rule = " or ".join(map(repr, _AXES))
-        raise ArgumentError(got("interpolate", "mode", repr(mode), rule))
+    expect_options("interpolate", size, scale_factor, mode)
     if x.ndim - 2 not in _AXES[mode]:
         many = " or ".join(map(str, _AXES[mode]))
         rule = f"(N, C) and {many} spatial axes in mode {mode!r}"
         raise ShapeError(got("interpolate", "x has shape", x.shape, rule))
-    if (size is None) == (scale_factor is None):
-        raise ArgumentError(
-            f"interpolate: size {size} and scale_factor {scale_factor}, expected one "
-            "of them and None"
-        )
     scale = None
     if scale_factor is not None:
         scale = _factors(scale_factor, x.ndim - 2)
@@ -70,11 +63,23 @@ def interpolate(
     )
 
 
+def expect_options(name: str, size: Any, scale_factor: Any, mode: Any) -> None:
+    """Raise ArgumentError for another mode, and unless one of the sizes is given."""
+    if not isinstance(mode, str) or mode not in _AXES:
+        rule = " or ".join(map(repr, _AXES))
+        raise ArgumentError(got(name, "mode", repr(mode), rule))
+    if (size is None) == (scale_factor is None):
+        raise ArgumentError(
+            f"{name}: size {size} and scale_factor {scale_factor}, expected one of "
+            "them and None"
+        )
+
+
 def _factors(given: Any, axes: int) -> tuple[float, ...]:
     """Return one factor an axis."""
     factors = tuple(given) if isinstance(given, tuple | list) else (given,) * axes
     fits = all(is_real(f) and 0 < f < math.inf for f in factors)
     if len(factors) != axes or not fits:
         rule = f"a number > 0, or {axes} of them"
-        raise ArgumentError(got("interpolate", "scale_factor", given, rule))
+        raise ArgumentError(got("interpolate", "scale_factor", repr(given), rule))
     return tuple(map(float, factors))

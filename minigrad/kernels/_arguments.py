@@ -15,13 +15,13 @@ _REAL: Final = (int, float, numpy.integer, numpy.floating)
 
 
 def is_real(value: object) -> bool:
-    """Tell whether value is one real number."""
-    return isinstance(value, _REAL)
+    """Tell whether value is one real number; True and False are none."""
+    return isinstance(value, _REAL) and not isinstance(value, bool)
 
 
 def real(name: str, what: str, value: Any) -> float:
     """Return value as a float; raise ArgumentError if it is no number."""
-    if not isinstance(value, _REAL):
+    if not is_real(value):
         raise ArgumentError(got(name, what, repr(value), "a number"))
     return float(value)
 
@@ -32,6 +32,23 @@ def integers(name: str, what: str, given: Iterable[Any]) -> tuple[int, ...]:
         return tuple([index(number) for number in given])
     except TypeError:
         raise ArgumentError(got(name, what, repr(given), "a tuple of ints")) from None
+
+
+def per_axis(name: str, what: str, given: Any, axes: int, least: int) -> Shape:
+    """Return given, one int or one an axis, as a tuple; none may be below least.
+
+    True and False are no numbers here: they come of arguments in the wrong place.
+    """
+    many = given if isinstance(given, tuple | list) else (given,) * axes
+    try:
+        numbers = tuple([index(number) for number in many])
+    except TypeError:
+        numbers = ()
+    flags = any(isinstance(number, bool) for number in many)
+    if flags or len(numbers) != axes or min(numbers) < least:
+        several = f", or {axes} of them" if axes > 1 else ""
+        raise ArgumentError(got(name, what, repr(given), f"an int >= {least}{several}"))
+    return numbers
 
 
 def shape_of(name: str, given: Any) -> Shape:

@@ -25,10 +25,16 @@ def share(name: str, reduction: str, shape: Shape, count: int) -> float:
             rule = "at least one element; the mean of an empty batch does not exist"
             raise ShapeError(got(name, "x has shape", shape, rule))
         return 1 / count
-    if reduction in REDUCTIONS:
-        return 1.0
-    rule = " or ".join(repr(known) for known in REDUCTIONS)
-    raise ArgumentError(got(name, "reduction", repr(reduction), rule))
+    expect_reduction(name, reduction)
+    return 1.0
+
+
+def expect_reduction(name: str, reduction: str, *more: str) -> None:
+    """Raise ArgumentError unless reduction is one of PyTorch's three, or of more."""
+    known = (*REDUCTIONS, *more)
+    if reduction not in known:
+        rule = " or ".join(map(repr, known))
+        raise ArgumentError(got(name, "reduction", repr(reduction), rule))
 
 
 def reduced(losses: Array, reduction: str, weight: float) -> Array:

@@ -17,7 +17,7 @@ import numpy
 
 from minigrad.backend import parallel_for
 from minigrad.errors import ArgumentError, ShapeError, got
-from minigrad.kernels._arguments import integers
+from minigrad.kernels._arguments import per_axis
 from minigrad.kernels._spec import expect_float
 from minigrad.typing import Array, Module, Shape
 
@@ -169,77 +169,74 @@ def spatial_axes(name: str, x: Array) -> int:
     return x.ndim - 2
 
 
-def per_axis(name: str, what: str, given: Any, axes: int, least: int) -> Shape:
-    """Return one int an axis; raise ArgumentError for others, or any below least."""
-    many = given if isinstance(given, tuple | list) else (given,) * axes
-    numbers = integers(name, what, many)
-    if len(numbers) != axes or min(numbers) < least:
-        rule = f"an int >= {least}, or {axes} of them"
-        raise ArgumentError(got(name, what, given, rule))
-    return numbers
-
-
 class Windows(NamedTuple):
-    """Windows as they were asked for, one number an axis, and how many fit."""
+    """Windows as they were asked for, one number an axis."""
 
     width: Shape
     stride: Shape
     padding: Shape
     dilation: Shape
-    out: Shape
 
-    def axes(self, x: Array) -> tuple[Axis, ...]:
-        """Link every axis of the result to its axis of x (N, C, *S)."""
-        numbers = (self.out, self.width, self.stride, self.padding, self.dilation)
-        return tuple(map(sliding, x.shape[2:], *numbers))
+    @property
+    def spans(self) -> Shape:
+        """Lengths of x that a window spans."""
+        pairs = zip(self.width, self.dilation, strict=True)
+        return tuple((width - 1) * dilation + 1 for width, dilation in pairs)
 
 
 def windows_of(
-    name: str,
-    x: Array,
-    kernel_size: Any,
-    stride: Any,
-    padding: Any,
-    dilation: Any,
-    ceil_mode: bool,
+    name: str, axes: int, kernel_size: Any, stride: Any, padding: Any, dilation: Any
 ) -> Windows:
-    """Check the arguments of pooling on x (N, C, *S); see minigrad.kernels.max_pool."""
-    axes = spatial_axes(name, x)
+    """Check the arguments of pooling, whatever x; see minigrad.kernels.max_pool."""
     width = per_axis(name, "kernel_size", kernel_size, axes, 1)
     steps = width if stride is None else per_axis(name, "stride", stride, axes, 1)
     padding = per_axis(name, "padding", padding, axes, 0)
     dilation = per_axis(name, "dilation", dilation, axes, 1)
-    spans = tuple((k - 1) * d + 1 for k, d in zip(width, dilation, strict=True))
-    if any(2 * pad > span for pad, span in zip(padding, spans, strict=True)):
-        rule = f"at most half of the window {spans}"
+    windows = Windows(width, steps, padding, dilation)
+    if any(2 * pad > span for pad, span in zip(padding, windows.spans, strict=True)):
+        rule = f"at most half of the window {windows.spans}"
         remedy = "pad x itself with functional.pad"
         raise ArgumentError(got(name, "padding", padding, rule, remedy))
+    return windows
+
+
+def sliding_axes(
+    name: str, x: Array, windows: Windows, ceil_mode: bool
+) -> tuple[Axis, ...]:
+    """Link every axis of the result to its axis of x (N, C, *S)."""
+    width, steps, padding, dilation = windows
     out = tuple(
         _count(size + 2 * pad, size + pad, span, step, ceil_mode)
         for size, pad, span, step in zip(
-            x.shape[2:], padding, spans, steps, strict=True
+            x.shape[2:], padding, windows.spans, steps, strict=True
         )
     )
     if min(out) < 1:
-        rule = f"at least the window {spans} less twice the padding {padding}"
+        rule = f"at least the window {windows.spans} less twice the padding {padding}"
         remedy = "take a smaller kernel_size or more padding"
         raise ShapeError(got(name, "x has spatial shape", x.shape[2:], rule, remedy))
-    return Windows(width, steps, padding, dilation, out)
+    return tuple(map(sliding, x.shape[2:], out, width, steps, padding, dilation))
+
+
+def adaptive_sizes(name: str, axes: int, output_size: Any) -> tuple[int | None, ...]:
+    """Return one length an axis, or None, which keeps it; check output_size."""
+    many = isinstance(output_size, tuple | list)
+    given = tuple(output_size) if many else (output_size,) * axes
+    try:
+        numbers = [1 if size is None else size for size in given]
+        per_axis(name, "output_size", numbers, axes, 1)
+    except ArgumentError:
+        several = f", or {axes} of them" if axes > 1 else ""
+        rule = f"an int >= 1{several}; None keeps an axis"
+        raise ArgumentError(got(name, "output_size", repr(output_size), rule)) from None
+    return given
 
 
 def adaptive_axes(name: str, x: Array, output_size: Any) -> tuple[Axis, ...]:
-    """Check output_size, where None keeps an axis, and link x (N, C, *S) to it."""
-    axes = spatial_axes(name, x)
-    many = isinstance(output_size, tuple | list)
-    given = output_size if many else (output_size,) * axes
-    kept = zip(given, x.shape[2:], strict=False)
-    full = [size if wanted is None else wanted for wanted, size in kept]
-    if len(given) != axes:
-        rule = f"an int, or {axes} of them; None keeps an axis"
-        raise ArgumentError(got(name, "output_size", output_size, rule))
-    return tuple(
-        map(adaptive, x.shape[2:], per_axis(name, "output_size", full, axes, 1))
-    )
+    """Link x (N, C, *S) to windows of which output_size says how many there are."""
+    sizes = adaptive_sizes(name, spatial_axes(name, x), output_size)
+    pairs = zip(x.shape[2:], sizes, strict=True)
+    return tuple(adaptive(old, old if new is None else int(new)) for old, new in pairs)
 
 
 def _count(padded: int, end: int, span: int, stride: int, ceil_mode: bool) -> int:

@@ -16,8 +16,7 @@ from typing import Any, NamedTuple
 import numpy
 
 from minigrad.backend import array_module
-from minigrad.errors import ArgumentError, got
-from minigrad.kernels._arguments import integers
+from minigrad.kernels._arguments import per_axis
 from minigrad.kernels._layout import (
     channels_second,
     from_pixels,
@@ -26,7 +25,14 @@ from minigrad.kernels._layout import (
 )
 from minigrad.kernels._separable import transform
 from minigrad.kernels._spec import Kernel
-from minigrad.kernels._windows import Axis, Windows, adaptive_axes, windows_of
+from minigrad.kernels._windows import (
+    Axis,
+    Windows,
+    adaptive_axes,
+    sliding_axes,
+    spatial_axes,
+    windows_of,
+)
 from minigrad.typing import Array, Result, Shape, Terms
 
 
@@ -53,16 +59,15 @@ def avg_pool(
     divisor_override; what sticks out in ceil_mode never counts. stride None is
     kernel_size.
     """
-    windows = windows_of("avg_pool", x, kernel_size, stride, padding, 1, ceil_mode)
+    number = spatial_axes("avg_pool", x)
+    windows = windows_of("avg_pool", number, kernel_size, stride, padding, 1)
+    axes = sliding_axes("avg_pool", x, windows, ceil_mode)
     if divisor_override is None:
-        scale = _scale(x, _counts(x.shape[2:], windows, count_include_pad))
-    else:
-        (divisor,) = integers("avg_pool", "divisor_override", (divisor_override,))
-        if divisor < 1:
-            rule = "an int >= 1 or None"
-            raise ArgumentError(got("avg_pool", "divisor_override", divisor, rule))
-        scale = 1 / divisor
-    return _average(x, windows.axes(x), scale)
+        out = tuple(axis.forward.size for axis in axes)
+        counts = _counts(x.shape[2:], out, windows, count_include_pad)
+        return _average(x, axes, _scale(x, counts))
+    (divisor,) = per_axis("avg_pool", "divisor_override", divisor_override, 1, 1)
+    return _average(x, axes, 1 / divisor)
 
 
 def adaptive_avg_pool(x: Array, *, output_size: Any) -> Result:
@@ -75,11 +80,13 @@ def adaptive_avg_pool(x: Array, *, output_size: Any) -> Result:
     return _average(x, axes, _scale(x, counts))
 
 
-def _counts(sizes: Shape, windows: Windows, pad: bool) -> list[numpy.ndarray]:
-    """Count along each axis what the divisor counts, for each window."""
+def _counts(
+    sizes: Shape, out: Shape, windows: Windows, pad: bool
+) -> list[numpy.ndarray]:
+    """Count along each axis what the divisor counts, for each of out windows."""
     counts: list[numpy.ndarray] = []
-    for size, width, stride, padding, _, out in zip(sizes, *windows, strict=True):
-        start = numpy.arange(out) * stride - padding
+    for size, many, width, stride, padding, _ in zip(sizes, out, *windows, strict=True):
+        start = numpy.arange(many) * stride - padding
         stop = numpy.minimum(start + width, size + padding if pad else size)
         counts.append(stop - (start if pad else numpy.maximum(start, 0)))
     return counts

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from minigrad.backend import array_module, elementwise, to_host
 from minigrad.errors import ArgumentError, DTypeError, ShapeError, got
 from minigrad.kernels._indices import expect_within
-from minigrad.kernels._reduction import REDUCTIONS, reduced, share
+from minigrad.kernels._reduction import expect_reduction, reduced, share
 from minigrad.kernels._spec import Kernel, expect_float, expect_shapes
 from minigrad.typing import Array, Result, Shape, Terms
 
@@ -102,9 +102,7 @@ def _weight(name: str, x: Array, t: Array, reduction: str) -> float:
         raise ShapeError(got(name, "t has shape", t.shape, rule, "reshape one of them"))
     if reduction == "batchmean":
         return share(name, "mean", x.shape, len(x) if x.ndim else 1)
-    if reduction not in REDUCTIONS:
-        rule = "'mean', 'batchmean', 'sum' or 'none'"
-        raise ArgumentError(got(name, "reduction", repr(reduction), rule))
+    expect_reduction(name, reduction, "batchmean")
     return share(name, reduction, x.shape, x.size)
 
 

@@ -30,6 +30,8 @@ from minigrad.kernels._windows import (
     adaptive_axes,
     clipped,
     in_blocks,
+    sliding_axes,
+    spatial_axes,
     steps,
     windows_of,
 )
@@ -58,10 +60,10 @@ def max_pool(
     span = (kernel_size - 1) * dilation + 1. In ceil_mode the division rounds up, and
     the last window may stick out. stride None is kernel_size.
     """
-    windows = windows_of(
-        "max_pool", x, kernel_size, stride, padding, dilation, ceil_mode
-    )
-    return _greatest(x, windows.axes(x), windows.width)
+    axes = spatial_axes("max_pool", x)
+    windows = windows_of("max_pool", axes, kernel_size, stride, padding, dilation)
+    links = sliding_axes("max_pool", x, windows, ceil_mode)
+    return _greatest(x, links, windows.width)
 
 
 def adaptive_max_pool(x: Array, *, output_size: Any) -> Result:

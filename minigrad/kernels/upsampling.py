@@ -21,16 +21,10 @@ from typing import Any, Final, NamedTuple
 import numpy
 
 from minigrad.errors import ArgumentError, got
-from minigrad.kernels._arguments import is_real
+from minigrad.kernels._arguments import is_real, per_axis
 from minigrad.kernels._separable import transform
 from minigrad.kernels._spec import Kernel
-from minigrad.kernels._windows import (
-    Axis,
-    Link,
-    axis_of_links,
-    per_axis,
-    spatial_axes,
-)
+from minigrad.kernels._windows import Axis, Link, axis_of_links, spatial_axes
 from minigrad.typing import Array, Result, Shape
 
 PERIODS: Final = 64

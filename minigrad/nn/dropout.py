@@ -4,6 +4,8 @@ Each call in training takes the next mask of a named stream: masks follow from t
 and the number of calls before, and a run that restores its streams goes on with the
 same masks. Layers of one name share a stream and draw in the order of their calls; a
 name of its own makes a layer's masks independent of the model's other layers.
+
+Of PyTorch's arguments there is no `inplace`: y is always new memory.
 """
 
 from __future__ import annotations
@@ -16,10 +18,12 @@ from minigrad import functional as F
 from minigrad.errors import ArgumentError, got
 from minigrad.functional._draws import (
     Source,
+    expect_function,
     expect_probability,
     next_draw,
     source_of,
 )
+from minigrad.kernels._arguments import per_axis
 from minigrad.nn.linear import Linear
 from minigrad.nn.module import Module
 from minigrad.tape import Tensor
@@ -166,13 +170,14 @@ class DropConnectLinear(_Dropout):
         self.weight, self.bias = plain.weight, plain.bias
         self.in_features, self.out_features = in_features, out_features
         self.per_example, self.activation = per_example, activation
-        self.samples = samples
-        if samples and activation is None:
+        who = "DropConnectLinear"
+        (self.samples,) = per_axis(who, "samples", samples, 1, 0)
+        if activation is not None:
+            expect_function(who, "activation", activation)
+        elif self.samples:
             rule = "0 without an activation"
             remedy = "an average of y itself is its mean; give the activation"
-            raise ArgumentError(
-                got("DropConnectLinear", "samples", samples, rule, remedy)
-            )
+            raise ArgumentError(got(who, "samples", samples, rule, remedy))
 
     def forward(self, x: Tensor) -> Tensor:
         """Map x (..., in_features) to (..., out_features), and activate."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Self
 
-import numpy
 from numpy.random import Generator
 
 from minigrad import functional as F
-from minigrad.errors import ArgumentError, ShapeError, got
+from minigrad.errors import ShapeError, got
 from minigrad.functional._inputs import as_tensor
+from minigrad.kernels._arguments import per_axis
+from minigrad.kernels._spec import expect_float
 from minigrad.kernels.embedding import padding_row
 from minigrad.nn import init
 from minigrad.nn.module import Module, new_parameter
@@ -20,7 +21,8 @@ from minigrad.typing import DType
 class Embedding(Module):
     """A table of vectors: y (..., embedding_dim) are its rows x (...).
 
-    weight (num_embeddings, embedding_dim) starts standard normal, as in PyTorch.
+    weight (num_embeddings, embedding_dim) starts standard normal, as in PyTorch, of
+    whose arguments max_norm, norm_type, scale_grad_by_freq and sparse are missing.
 
     Args:
         num_embeddings: number of rows; the indices are 0 to num_embeddings - 1.
@@ -46,20 +48,15 @@ class Embedding(Module):
         rng: Generator | None = None,
         _weight: Parameter | None = None,
     ) -> None:
-        sizes: tuple[object, object] = (num_embeddings, embedding_dim)
-        for size in sizes:
-            if not isinstance(size, int | numpy.integer) or size < 1:
-                raise ArgumentError(
-                    f"Embedding: num_embeddings {num_embeddings!r} and embedding_dim "
-                    f"{embedding_dim!r}, expected integers >= 1"
-                )
-        self.num_embeddings, self.embedding_dim = num_embeddings, embedding_dim
-        self.padding_idx = padding_row("Embedding", padding_idx, num_embeddings)
+        (count,) = per_axis("Embedding", "num_embeddings", num_embeddings, 1, 1)
+        (length,) = per_axis("Embedding", "embedding_dim", embedding_dim, 1, 1)
+        self.num_embeddings, self.embedding_dim = count, length
+        self.padding_idx = padding_row("Embedding", padding_idx, count)
         if _weight is not None:
             self.weight = _weight
             return
-        shape = (num_embeddings, embedding_dim)
-        self.weight = init.normal_(new_parameter(shape, dtype, "weight"), rng=rng)
+        weight = new_parameter((count, length), dtype, "weight")
+        self.weight = init.normal_(weight, rng=rng)
         if self.padding_idx is not None:
             self.weight.data[self.padding_idx] = 0
 
@@ -74,17 +71,18 @@ class Embedding(Module):
             freeze: whether the weight gets no gradient.
             padding_idx: a row that gets no gradient; it keeps its values.
 
-        Raises ShapeError unless embeddings has two axes.
+        Raises ShapeError unless embeddings has two axes, DTypeError unless of floats.
 
         >>> from minigrad import nn, tensor
         >>> nn.Embedding.from_pretrained([[1.0, 2.0], [3.0, 4.0]])(tensor(1)).tolist()
         [3.0, 4.0]
         """
+        who = "Embedding.from_pretrained"
         table = as_tensor(embeddings)
+        expect_float(who, embeddings=table.data)
         if table.ndim != 2:
             rule = "(num_embeddings, embedding_dim)"
-            what = "embeddings has shape"
-            raise ShapeError(got("Embedding.from_pretrained", what, table.shape, rule))
+            raise ShapeError(got(who, "embeddings has shape", table.shape, rule))
         weight = Parameter(table.data, not freeze, "weight")
         num_rows, length = table.shape
         return cls(num_rows, length, padding_idx, _weight=weight)

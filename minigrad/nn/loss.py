@@ -1,6 +1,7 @@
 """Losses as modules: called with predictions x and targets t.
 
-reduction is "mean" (over all elements or examples), "sum" or "none".
+reduction is "mean" (over all elements or examples), "sum" or "none". Names and defaults
+are PyTorch's; see minigrad.functional.losses on what is missing.
 """
 
 from __future__ import annotations
@@ -156,7 +157,7 @@ class HingeLoss(Module):
     1.0
     """
 
-    def __init__(self, *, margin: float = 1.0, reduction: str = "mean") -> None:
+    def __init__(self, margin: float = 1.0, *, reduction: str = "mean") -> None:
         self.margin, self.reduction = margin, reduction
 
     def forward(self, x: Tensor, t: Any) -> Tensor:
@@ -172,7 +173,7 @@ class HingeEmbeddingLoss(Module):
     0.5
     """
 
-    def __init__(self, *, margin: float = 1.0, reduction: str = "mean") -> None:
+    def __init__(self, margin: float = 1.0, *, reduction: str = "mean") -> None:
         self.margin, self.reduction = margin, reduction
 
     def forward(self, x: Tensor, t: Any) -> Tensor:

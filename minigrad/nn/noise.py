@@ -20,6 +20,7 @@ from minigrad.functional._draws import (
     next_draw,
     source_of,
 )
+from minigrad.kernels._arguments import per_axis, real
 from minigrad.nn import init
 from minigrad.nn.module import Module, new_parameter
 from minigrad.tape import Parameter, Tensor
@@ -133,14 +134,12 @@ class NoisyActivation(Module):
         name: str = "noise",
     ) -> None:
         who = "NoisyActivation"
-        if not isinstance(num_parameters, int | numpy.integer) or num_parameters < 1:
-            rule = "an integer >= 1"
-            raise ArgumentError(got(who, "num_parameters", repr(num_parameters), rule))
+        shape = per_axis(who, "num_parameters", num_parameters, 1, 1)
         self.function, self.alpha, self.c = function, alpha, c
         self.half_normal = half_normal
         self.rng, self.name = source_of(who, rng), name
-        self.p = new_parameter((num_parameters,), dtype, "p")
-        init.constant_(self.p, start)
+        self.p = new_parameter(shape, dtype, "p")
+        init.constant_(self.p, real(who, "start", start))
         # A wrong function or number is refused here, not in the middle of a training.
         nothing = Tensor(numpy.zeros(0, "float32"))
         F.noisy_activation(nothing, 1.0, function, alpha, c, training=False)

@@ -1,10 +1,18 @@
-"""Pooling layers; they have no parameters to train. See minigrad.functional.pooling."""
+"""Pooling layers; they have no parameters to train. See minigrad.functional.pooling.
+
+Names, arguments and defaults are PyTorch's, but there is no return_indices; what comes
+after it there is keyword-only. Numbers that no input fits are refused at once, with an
+ArgumentError.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from minigrad import functional as F
+from minigrad.kernels._arguments import per_axis
+from minigrad.kernels._windows import adaptive_sizes, windows_of
 from minigrad.nn.module import Module
 from minigrad.tape import Tensor
 
@@ -13,9 +21,24 @@ class _Pool(Module):
     """Base of all: what they hold are the arguments of a function, by name."""
 
     options: ClassVar[tuple[str, ...]] = ()
+    axes: ClassVar[int]
+    """How many spatial axes x has."""
+    function: ClassVar[Callable[..., Tensor]]
+    """What forward calls, with the options by name."""
+
+    def _expect_windows(
+        self, kernel_size: Any, stride: Any, padding: Any, dilation: Any = 1
+    ) -> None:
+        """Raise ArgumentError for numbers that no x fits."""
+        who = type(self).__name__
+        windows_of(who, self.axes, kernel_size, stride, padding, dilation)
 
     def _arguments(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.options}
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Pool x."""
+        return self.function(x, **self._arguments())
 
     def extra_repr(self) -> str:
         """Describe the arguments."""
@@ -42,6 +65,7 @@ class _MaxPool(_Pool):
         *,
         ceil_mode: bool = False,
     ) -> None:
+        self._expect_windows(kernel_size, stride, padding, dilation)
         self.kernel_size = kernel_size
         self.stride = kernel_size if stride is None else stride
         self.padding = padding
@@ -57,9 +81,8 @@ class MaxPool1d(_MaxPool):
     [[3.0, 2.0]]
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Pool x."""
-        return F.max_pool1d(x, **self._arguments())
+    axes = 1
+    function = staticmethod(F.max_pool1d)
 
 
 class MaxPool2d(_MaxPool):
@@ -70,18 +93,12 @@ class MaxPool2d(_MaxPool):
     [[[3.0]]]
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Pool x."""
-        return F.max_pool2d(x, **self._arguments())
+    axes = 2
+    function = staticmethod(F.max_pool2d)
 
 
-class AvgPool1d(_Pool):
-    """The mean of each window of x (N, C, L) or (C, L).
-
-    >>> from minigrad import nn, tensor
-    >>> nn.AvgPool1d(2)(tensor([[1.0, 3.0, 2.0, 0.0]])).tolist()
-    [[2.0, 1.0]]
-    """
+class _AvgPool(_Pool):
+    """Base of the average pooling layers."""
 
     options = (
         "kernel_size",
@@ -99,18 +116,27 @@ class AvgPool1d(_Pool):
         ceil_mode: bool = False,
         count_include_pad: bool = True,
     ) -> None:
+        self._expect_windows(kernel_size, stride, padding)
         self.kernel_size = kernel_size
         self.stride = kernel_size if stride is None else stride
         self.padding = padding
         self.ceil_mode = ceil_mode
         self.count_include_pad = count_include_pad
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Pool x."""
-        return F.avg_pool1d(x, **self._arguments())
+
+class AvgPool1d(_AvgPool):
+    """The mean of each window of x (N, C, L) or (C, L).
+
+    >>> from minigrad import nn, tensor
+    >>> nn.AvgPool1d(2)(tensor([[1.0, 3.0, 2.0, 0.0]])).tolist()
+    [[2.0, 1.0]]
+    """
+
+    axes = 1
+    function = staticmethod(F.avg_pool1d)
 
 
-class AvgPool2d(_Pool):
+class AvgPool2d(_AvgPool):
     """The mean of each window of x (N, C, H, W) or (C, H, W).
 
     >>> from minigrad import nn, tensor
@@ -118,14 +144,9 @@ class AvgPool2d(_Pool):
     [[[2.25]]]
     """
 
-    options = (
-        "kernel_size",
-        "stride",
-        "padding",
-        "ceil_mode",
-        "count_include_pad",
-        "divisor_override",
-    )
+    axes = 2
+    function = staticmethod(F.avg_pool2d)
+    options = (*_AvgPool.options, "divisor_override")
 
     def __init__(
         self,
@@ -136,16 +157,10 @@ class AvgPool2d(_Pool):
         count_include_pad: bool = True,
         divisor_override: int | None = None,
     ) -> None:
-        self.kernel_size = kernel_size
-        self.stride = kernel_size if stride is None else stride
-        self.padding = padding
-        self.ceil_mode = ceil_mode
-        self.count_include_pad = count_include_pad
+        super().__init__(kernel_size, stride, padding, ceil_mode, count_include_pad)
+        if divisor_override is not None:
+            per_axis("AvgPool2d", "divisor_override", divisor_override, 1, 1)
         self.divisor_override = divisor_override
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Pool x."""
-        return F.avg_pool2d(x, **self._arguments())
 
 
 class _AdaptivePool(_Pool):
@@ -154,6 +169,7 @@ class _AdaptivePool(_Pool):
     options = ("output_size",)
 
     def __init__(self, output_size: Any) -> None:
+        adaptive_sizes(type(self).__name__, self.axes, output_size)
         self.output_size = output_size
 
 
@@ -165,9 +181,8 @@ class AdaptiveMaxPool1d(_AdaptivePool):
     [[3.0]]
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Pool x."""
-        return F.adaptive_max_pool1d(x, **self._arguments())
+    axes = 1
+    function = staticmethod(F.adaptive_max_pool1d)
 
 
 class AdaptiveMaxPool2d(_AdaptivePool):
@@ -178,9 +193,8 @@ class AdaptiveMaxPool2d(_AdaptivePool):
     [[[3.0], [3.0]]]
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Pool x."""
-        return F.adaptive_max_pool2d(x, **self._arguments())
+    axes = 2
+    function = staticmethod(F.adaptive_max_pool2d)
 
 
 class AdaptiveAvgPool1d(_AdaptivePool):
@@ -191,9 +205,8 @@ class AdaptiveAvgPool1d(_AdaptivePool):
     [[2.0]]
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Pool x."""
-        return F.adaptive_avg_pool1d(x, **self._arguments())
+    axes = 1
+    function = staticmethod(F.adaptive_avg_pool1d)
 
 
 class AdaptiveAvgPool2d(_AdaptivePool):
@@ -204,6 +217,5 @@ class AdaptiveAvgPool2d(_AdaptivePool):
     [[[2.25]]]
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Pool x."""
-        return F.adaptive_avg_pool2d(x, **self._arguments())
+    axes = 2
+    function = staticmethod(F.adaptive_avg_pool2d)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from minigrad import functional as F
+from minigrad.functional.upsampling import expect_options
 from minigrad.nn.module import Module
 from minigrad.tape import Tensor
 
@@ -13,7 +14,8 @@ class Upsample(Module):
     """Resample the spatial axes of x (N, C, ...) to size, or by scale_factor.
 
     mode is "nearest", "linear" (sequences) or "bilinear" (images). See
-    minigrad.functional.interpolate.
+    minigrad.functional.interpolate. Raises ArgumentError for other modes and unless one
+    of size and scale_factor is given.
 
     >>> from minigrad import nn, tensor
     >>> nn.Upsample(scale_factor=2)(tensor([[[1.0, 3.0]]])).tolist()
@@ -27,6 +29,7 @@ class Upsample(Module):
         mode: str = "nearest",
         align_corners: bool = False,
     ) -> None:
+        expect_options("Upsample", size, scale_factor, mode)
         self.size, self.scale_factor = size, scale_factor
         self.mode, self.align_corners = mode, align_corners
 
@@ -38,6 +41,7 @@ class Upsample(Module):
 
     def extra_repr(self) -> str:
         """Describe the size, or the factor, and the mode."""
-        given = {"size": self.size, "scale_factor": self.scale_factor}
-        words = [f"{name}={value}" for name, value in given.items() if value]
-        return ", ".join([*words, f"mode={self.mode!r}"])
+        given = f"size={self.size}"
+        if self.size is None:
+            given = f"scale_factor={self.scale_factor}"
+        return f"{given}, mode={self.mode!r}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import reprlib
 from collections.abc import Iterable, Mapping
+from numbers import Real
 from typing import Any
 
 import numpy
@@ -112,13 +113,15 @@ class Optimizer:
     def step(self) -> None:
         """Update every parameter that has a gradient, in place.
 
-        Before anything is written, raises GraphError if a live graph needs the values,
-        DTypeError if a parameter was cast and its state was not.
+        Before anything is written, raises ArgumentError if an option was set to what it
+        cannot be, GraphError if a live graph needs the values, DTypeError if a
+        parameter was cast and its state was not.
         """
         who = f"{self.who}.step"
         live: list[tuple[Tensor, Options]] = []
         for group in self.param_groups:
             options: Options = {name: _plain(group[name]) for name in self.defaults}
+            self._check(options)
             live += [(p, options) for p in group["params"] if p.has_grad]
         for tensor, _ in live:
             expect_writeable(tensor.data, who)
@@ -260,8 +263,11 @@ def _saved(value: Any) -> Any:
 
 
 def _loaded(who: str, name: str, value: Any, tensor: Tensor) -> Any:
-    """Copy value to where the parameter is, in its memory order."""
+    """Copy value to where the parameter is, in its memory order; numbers stay."""
     if not is_array(value):
+        if not isinstance(value, Real):
+            rule = "an array or a number"
+            raise ArgumentError(got(who, f"the state `{name}`", repr(value), rule))
         return value
     if value.shape != tensor.shape:
         raise ShapeError(got(who, f"{name} has shape", value.shape, tensor.shape))

@@ -27,6 +27,11 @@ def run(monkeypatch, *words):
             ["tape", "--rivals", "no/python"],
             "'no/python', expected a program that runs",
         ),
+        (["report", "step"], "report takes no case and no options; see `python -m"),
+        (["report", "--save"], "report takes no case and no options; see `python -m"),
+        (["memory", "--profile"], "--profile shows times, and memory measures none;"),
+        (["step", "--profile", "--save"], "--profile prints a table only, expected no"),
+        (["step", "--threads", "999"], "--threads 999, expected at most"),
         (["tape", "--rounds", "0"], "argument --rounds: '0', expected an integer >= 1"),
     ],
 )

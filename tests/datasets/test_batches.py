@@ -108,7 +108,9 @@ def test_unshuffled_batches_are_views() -> None:
         ((X, T[:9]), r"shapes \[\(10, 3\), \(9,\)\], expected the same first axis"),
         ((X[:0], T[:0]), r"shapes \[\(0, 3\), \(0,\)\], expected at least 1 example"),
         ((), r"shapes \[\], expected one or more arrays"),
-        ((np.float32(1),), r"shapes \[\(\)\], expected one or more arrays"),
+        ((np.array(1.0),), r"shapes \[\(\)\], expected one or more arrays"),
+        ((X, T.tolist()), "arrays holds a list, expected NumPy arrays alone; make"),
+        (None, "arrays holds a NoneType, expected NumPy arrays alone"),
         (X, r"one array of shape \(10, 3\), expected a tuple of arrays; write \(x,\)"),
     ],
 )

@@ -162,6 +162,8 @@ def test_images_alone_are_yielded_as_tuples_of_one() -> None:
     [
         ({"batch_size": 0}, "batch_size is 0"),
         ({"seed": 0.5}, "seed is 0.5, expected an integer"),
+        ({"ahead": 1.5}, "ahead is 1.5, expected an integer"),
+        ({"transform": 3}, "transform is 3, expected a function or None"),
         ({"ahead": -1}, "ahead is -1, expected at least 0"),
         ({"batch_size": 23, "drop_last": True}, "23 with drop_last"),
     ],

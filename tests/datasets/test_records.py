@@ -99,3 +99,11 @@ def test_loaded_arrays_cannot_be_written_to() -> None:
     assert not split.images.flags.writeable
     assert not split.labels.flags.writeable
     assert IMAGES.flags.writeable
+
+
+@pytest.mark.parametrize("images", [IMAGES / 255, IMAGES[0]])
+def test_resize_refuses_what_are_no_raw_images(images: np.ndarray) -> None:
+    with pytest.raises(
+        DataError, match=r"expected uint8 \(N, C, H, W\); resize before"
+    ):
+        resize(images, 4)

@@ -45,3 +45,8 @@ def test_modules_import_neither_the_library_nor_pickle(path: Path) -> None:
         )
     }
     assert imported.isdisjoint({"minigrad", "pickle", "requests", "scipy", "sklearn"})
+
+
+def test_what_is_no_name_is_an_unknown_data_set() -> None:
+    with pytest.raises(DataError, match="unknown data set None, expected one of"):
+        load(None)  # type: ignore[arg-type]

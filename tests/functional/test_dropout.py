@@ -205,8 +205,25 @@ def test_average_is_that_over_masks():
 
 @pytest.mark.parametrize("samples", [0, 1.5, True, None])
 def test_samples_that_are_no_count_are_refused(samples):
-    with pytest.raises(ArgumentError, match=r"samples .+, expected an integer >= 1"):
+    with pytest.raises(ArgumentError, match=r"samples .+, expected an int >= 1"):
         F.drop_connect_average(X, W, activation=F.relu, samples=samples)
+
+
+def test_what_is_no_activation_is_refused():
+    with pytest.raises(ArgumentError, match="activation 'relu', expected a function"):
+        F.drop_connect_average(X, W, activation="relu")
+
+
+@pytest.mark.parametrize("per_example", [True, False])
+def test_a_bias_that_would_broadcast_is_refused(per_example):
+    with pytest.raises(ShapeError, match=r"drop_connect: bias has shape \(\), expec"):
+        F.drop_connect(X, W, 0.5, per_example=per_example)
+
+
+@pytest.mark.parametrize("rng", [0, "dropout", np.random, []])
+def test_what_draws_nothing_is_refused(rng):
+    with pytest.raises(ArgumentError, match=r"dropout: rng .+, expected Streams, a Nu"):
+        F.dropout(X, rng=rng)
 
 
 @pytest.mark.parametrize("p", [1, -0.1])

@@ -96,3 +96,9 @@ def test_mean_over_ignored_labels_only_is_refused():
 def test_lists_of_floats_are_float32():
     found = losses.cross_entropy([[1.0, 2.0]], [[0.5, 0.5]])
     assert found.dtype == np.float32
+
+
+@pytest.mark.parametrize("loss", [losses.cross_entropy, losses.nll_loss])
+def test_what_no_label_can_be_is_not_to_be_ignored(loss):
+    with pytest.raises(ArgumentError, match="ignore_index 'pad', expected an int or N"):
+        loss(np.zeros((2, 3)), [0, 1], ignore_index="pad")

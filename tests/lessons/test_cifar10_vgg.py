@@ -29,11 +29,12 @@ def test_the_network_learns_and_the_numbers_are_filed(data, tmp_path, capsys):
     accuracy = lesson.run(data, SETTINGS, tmp_path / "out", official=False)
     assert accuracy == 100
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 4
+    assert len(lines) == 5
+    assert lines[0] == "3 epochs of 64 images, then 32 to test on"
     assert re.match(
         r"epoch 1 of 3: train loss \d\.\d{3}, test loss .*, test accuracy .* %, "
         r"0:\d\d so far",
-        lines[0],
+        lines[1],
     )
     assert lines[-1].startswith("goal of 70 %: reached; figure and numbers are in")
     result = json.loads((tmp_path / "out" / "cifar10_vgg.json").read_text())
@@ -79,8 +80,43 @@ def test_missing_data_is_one_sentence(tmp_path, monkeypatch, capsys):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_epochs_below_1_are_refused(capsys):
-    with pytest.raises(SystemExit) as caught:
-        lesson.main(["--epochs", "0"])
-    assert caught.value.code == 2
-    assert "--epochs is 0, expected at least 1" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["--epochs", "0"], "--epochs is 0, expected at least 1"),
+        (["--epochs", "few"], "argument --epochs: invalid int value: 'few'"),
+        (["--eopchs", "3"], "unrecognized arguments: --eopchs 3"),
+    ],
+)
+def test_wrong_usage_is_one_sentence(argv, message, capsys):
+    assert lesson.main(argv) == 2
+    expected = f"{message}; see `python -m lessons.cifar10_vgg -h`\n"
+    assert capsys.readouterr().err == expected
+
+
+@pytest.fixture
+def loaded(data, monkeypatch):
+    monkeypatch.setattr(lesson.cifar, "load", lambda checksums: data)
+    monkeypatch.setattr(lesson.cifar, "is_official", lambda: False)
+
+
+def test_a_folder_that_cannot_be_made_is_one_sentence_at_once(loaded, tmp_path, capsys):
+    file = tmp_path / "file"
+    file.touch()
+    assert lesson.main(["--out", str(file)]) == 1
+    found = capsys.readouterr()
+    assert found.err.splitlines()[1:] == [f"[Errno 17] File exists: '{file}'"]
+    assert found.out == ""
+
+
+def test_files_that_are_not_the_published_ones_are_told(
+    loaded, monkeypatch, tmp_path, capsys
+):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(lesson, "run", interrupted)
+    assert lesson.main(["--out", str(tmp_path)]) == 130
+    warning, last = capsys.readouterr().err.splitlines()
+    assert "does not hold the published files" in warning
+    assert last == "interrupted; nothing is kept of this run"

@@ -4,8 +4,15 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+from minigrad import functional as F
 from minigrad import manual_seed, nn, optim, tensor
-from minigrad.errors import ArgumentError, BadIndexError, GraphError, ShapeError
+from minigrad.errors import (
+    ArgumentError,
+    BadIndexError,
+    DTypeError,
+    GraphError,
+    ShapeError,
+)
 from minigrad.random import generator
 
 
@@ -65,9 +72,9 @@ def test_pretrained_vectors_draw_nothing():
     assert streams.steps == {}
 
 
-@pytest.mark.parametrize("sizes", [(0, 3), (3, 0), (2.5, 3), ("a", 3)])
+@pytest.mark.parametrize("sizes", [(0, 3), (3, 0), (2.5, 3), ("a", 3), (True, 3)])
 def test_sizes_that_are_no_counts_are_refused(sizes):
-    with pytest.raises(ArgumentError, match=r"num_embeddings .+, expected integers >="):
+    with pytest.raises(ArgumentError, match=r"embedding.+, expected an int >= 1"):
         nn.Embedding(*sizes)
 
 
@@ -78,6 +85,10 @@ def test_other_mistakes_are_named():
         nn.Embedding(4, 3, padding_idx=4)
     with pytest.raises(ShapeError, match=r"embeddings has shape \(3,\), expected"):
         nn.Embedding.from_pretrained([1.0, 2.0, 3.0])
+    with pytest.raises(DTypeError, match="embeddings has dtype int64, expected a flo"):
+        nn.Embedding.from_pretrained([[1, 2]])
+    with pytest.raises(ShapeError, match="nested lists, expected rows of equal length"):
+        F.embedding([[0], [1, 2]], tensor([[1.0]]))
     with pytest.raises(
         BadIndexError, match=r"index 4 at \[1\], expected 0 <= index < 4"
     ):

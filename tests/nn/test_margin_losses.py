@@ -41,3 +41,9 @@ def test_class_weights_move_with_their_module(backend):
     x, t = tensor(SCORES.numpy()), tensor(LABELS.numpy())
     expected = F.nll_loss(SCORES, LABELS, WEIGHT).item()
     assert loss.to(x.backend)(x, t).item() == pytest.approx(expected)
+
+
+def test_margin_is_the_first_argument_as_in_pytorch():
+    x, t = tensor([0.5, 3.0]), tensor([-1, -1])
+    assert nn.HingeEmbeddingLoss(2.0)(x, t).item() == 0.75
+    assert F.hinge_embedding_loss(x, t, 2.0).item() == 0.75

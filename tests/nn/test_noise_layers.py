@@ -180,6 +180,10 @@ def test_noisy_activation_learns_one_p_or_one_a_channel(shape, count):
         (lambda: nn.NoisyActivation("relu"), "function 'relu', expected one of"),
         (lambda: nn.NoisyActivation(alpha="a"), "alpha 'a', expected a number"),
         (lambda: nn.NoisyActivation(num_parameters=0), "num_parameters 0, expected"),
+        (lambda: nn.NoisyActivation(start=None), "start None, expected a number"),
+        (lambda: nn.DropConnectLinear(2, 2, True), "p True, expected 0 <= p <= 1"),
+        (lambda: nn.DropConnectLinear(2, 2, activation="relu"), "activation 'relu', e"),
+        (lambda: nn.DropConnectLinear(2, 2, samples=-1), "samples -1, expected an int"),
         (lambda: nn.DropConnectLinear(2, 2, -1), "DropConnectLinear: p -1, expected"),
     ],
 )

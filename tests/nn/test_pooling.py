@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from minigrad import nn
-from minigrad.errors import ShapeError
+from minigrad.errors import ArgumentError, ShapeError
 from minigrad.tape import tensor
 
 X = np.random.default_rng(0).standard_normal((2, 3, 7, 6))
@@ -71,3 +71,30 @@ def test_the_arguments_are_attributes():
 def test_images_in_a_layer_for_sequences_are_refused():
     with pytest.raises(ShapeError, match=r"max_pool1d: x has shape .*, expected"):
         nn.MaxPool1d(2)(tensor(X))
+
+
+@pytest.mark.parametrize(
+    ("name", "numbers", "options", "message"),
+    [
+        ("MaxPool2d", (0,), {}, "kernel_size 0, expected an int >= 1, or 2 of them"),
+        ("MaxPool1d", ((2, 2),), {}, r"kernel_size \(2, 2\), expected an int >= 1$"),
+        ("MaxPool2d", (2, 2.5), {}, "stride 2.5, expected an int >= 1, or 2 of them"),
+        ("MaxPool2d", (2, 2, True), {}, "padding True, expected an int >= 0, or 2 of"),
+        ("AvgPool1d", (2, 2, 2), {}, r"padding \(2,\), expected at most half of the"),
+        ("AvgPool2d", (2,), {"divisor_override": 0}, "divisor_override 0, expected an"),
+        ("AvgPool2d", ("2",), {}, "kernel_size '2', expected an int >= 1, or 2 of"),
+        ("AdaptiveAvgPool2d", (0,), {}, "output_size 0, expected an int >= 1, or 2 of"),
+        ("AdaptiveMaxPool1d", ("all",), {}, "output_size 'all', expected an int >= 1;"),
+    ],
+)
+def test_numbers_that_no_input_fits_are_refused_at_once(
+    name, numbers, options, message
+):
+    with pytest.raises(ArgumentError, match=f"^{name}: {message}"):
+        getattr(nn, name)(*numbers, **options)
+
+
+def test_sizes_may_be_integers_of_numpy():
+    layer = nn.MaxPool2d(np.int64(2), (np.int32(1), 2))
+    assert layer(tensor(X)).shape == (2, 3, 6, 3)
+    assert nn.AdaptiveAvgPool2d((np.int64(2), None))(tensor(X)).shape == (2, 3, 2, 6)

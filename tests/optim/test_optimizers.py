@@ -268,6 +268,10 @@ def test_state_of_another_dtype_is_refused_and_can_be_cast():
         ),
         (lambda state: {**state, "state": {-1: {}}}, "state of parameter -1, expected"),
         (
+            lambda state: {**state, "state": {0: {"momentum_buffer": "x"}}},
+            "the state `momentum_buffer` 'x', expected an array or a number",
+        ),
+        (
             lambda state: {
                 **state,
                 "param_groups": [{**state["param_groups"][0], "lr": "fast"}],
@@ -284,6 +288,18 @@ def test_what_is_no_state_gets_a_sentence_and_changes_nothing(change, message):
         optimizer.load_state_dict(change(optimizer.state_dict()))
     assert optimizer.param_groups[0]["lr"] == 0.1
     assert_array_equal(optimizer.state[p]["momentum_buffer"], 1)
+
+
+@pytest.mark.parametrize("lr", [float("nan"), -0.1, None, "fast"])
+def test_an_option_that_became_nonsense_is_refused_and_changes_nothing(lr):
+    p = start(3)
+    optimizer = optim.SGD([p], lr=0.1)
+    p.grad = numpy.ones(3)
+    before = p.data.copy()
+    optimizer.param_groups[0]["lr"] = lr
+    with pytest.raises(ArgumentError, match=r"SGD: lr .+, expected a finite number >="):
+        optimizer.step()
+    assert_array_equal(p.data, before)
 
 
 def test_step_is_refused_while_a_graph_needs_the_values_and_changes_nothing():
