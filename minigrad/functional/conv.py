@@ -1,8 +1,8 @@
 """Convolutions of sequences (N, C, L), images (N, C, H, W) and volumes (N, C, D, H, W).
 
-Names, arguments and defaults are PyTorch's. Numbers for stride, padding and dilation
-hold for all spatial axes, tuples give one each. Results lie in memory with the spatial
-axes first, see minigrad.kernels._layout.
+Names, arguments and defaults are PyTorch's; x may lack the batch axis. Numbers for
+stride, padding and dilation hold for all spatial axes, tuples give one each. Results
+lie in memory with the spatial axes first, see minigrad.kernels._layout.
 
 algorithm: how the sums are formed; None chooses by size. "direct", one pixel at a time,
 is the definition; "im2col", "shifted_gemm" and "fft" equal it to rounding; "winograd"
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from minigrad.functional._inputs import as_tensor
 from minigrad.kernels import conv, conv_transpose
 from minigrad.tape import Tensor, apply
 from minigrad.typing import Shape
@@ -34,11 +35,18 @@ _KERNELS = {
 
 
 def _apply(name: str, x: Any, weight: Any, bias: Any, **params: Any) -> Tensor:
-    """Apply the kernel called name, or the one without bias where there is none."""
+    """Apply the kernel called name, or the one without bias where there is none.
+
+    x may lack the batch axis; the result then lacks it, too.
+    """
     kernel, plain = _KERNELS[name]
+    x, weight = as_tensor(x), as_tensor(weight)
+    if x.ndim > 1 and x.ndim == weight.ndim - 1:
+        y = _apply(name, x.reshape(1, *x.shape), weight, bias, **params)
+        return y.reshape(*y.shape[1:])
     if bias is None:
         return apply(plain, x, weight, **params)
-    return apply(kernel, x, weight, bias, **params)
+    return apply(kernel, x, weight, as_tensor(bias), **params)
 
 
 def conv1d(

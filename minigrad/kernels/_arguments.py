@@ -19,10 +19,11 @@ def is_real(value: object) -> bool:
     return isinstance(value, _REAL) and not isinstance(value, bool)
 
 
-def real(name: str, what: str, value: Any) -> float:
-    """Return value as a float; raise ArgumentError if it is no number."""
-    if not is_real(value):
-        raise ArgumentError(got(name, what, repr(value), "a number"))
+def real(name: str, what: str, value: Any, least: float | None = None) -> float:
+    """Return value as a float; raise ArgumentError if it is none, or below least."""
+    if not is_real(value) or (least is not None and not value >= least):
+        rule = "a number" if least is None else f"a number >= {least}"
+        raise ArgumentError(got(name, what, repr(value), rule))
     return float(value)
 
 

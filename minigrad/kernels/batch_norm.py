@@ -66,7 +66,7 @@ def _rows(name: str, x: Array, **vectors: Array) -> Array:
 def batch_norm_train(x: Array, w: Array, b: Array, *, eps: float = 1e-5) -> Result:
     """Normalise by the batch; raises ShapeError for less than two values a channel."""
     name = "batch_norm_train"
-    eps = real(name, "eps", eps)
+    eps = real(name, "eps", eps, 0)
     rows = _rows(name, x, w=w, b=b)
     if len(rows) < 2:
         rule = "more than one value per channel in training"
@@ -85,7 +85,7 @@ def batch_norm_eval(
     x: Array, w: Array, b: Array, mean: Array, var: Array, *, eps: float = 1e-5
 ) -> Result:
     """Normalise by the given mean (C,) and var (C,)."""
-    eps = real("batch_norm_eval", "eps", eps)
+    eps = real("batch_norm_eval", "eps", eps, 0)
     rows = _rows("batch_norm_eval", x, w=w, b=b, mean=mean, var=var)
     rstd = 1 / array_module(x).sqrt(var + eps)
     y = standardised(rows, mean, w * rstd, b)

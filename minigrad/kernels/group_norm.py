@@ -63,7 +63,7 @@ def group_norm(
     x: Array, w: Array, b: Array, *, num_groups: int, eps: float = 1e-5
 ) -> Result:
     """Normalise every group of channels of every example."""
-    groups, eps = _expect(x, w, b, num_groups), real("group_norm", "eps", eps)
+    groups, eps = _expect(x, w, b, num_groups), real("group_norm", "eps", eps, 0)
     rows = pixels(x)
     split = (x.shape[0], groups, x.shape[1] // groups)
     means, variances = (columns.reshape(split) for columns in moments(rows))

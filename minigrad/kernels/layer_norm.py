@@ -90,7 +90,7 @@ def _expect(x: Array, w: Array, b: Array) -> None:
 
 def layer_norm(x: Array, w: Array, b: Array, *, eps: float = 1e-5) -> Result:
     """Normalise x (..., D) over D, scale by w (D), shift by b (D)."""
-    eps = real("layer_norm", "eps", eps)
+    eps = real("layer_norm", "eps", eps, 0)
     _expect(x, w, b)
     lead = x.ndim - w.ndim
     order = (*memory_order(x, lead), *range(lead, x.ndim))

@@ -9,12 +9,13 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy
 from numpy.random import Generator
 
 from minigrad import functional as F
 from minigrad.errors import ArgumentError, got
-from minigrad.kernels._convolution.geometry import per_axis
+from minigrad.kernels._arguments import per_axis
+from minigrad.kernels._convolution.dispatch import expect_known
+from minigrad.kernels._convolution.geometry import padding_pairs
 from minigrad.kernels._layout import filters_first, taps_first
 from minigrad.nn import init
 from minigrad.nn.module import Module, new_parameter
@@ -46,14 +47,9 @@ class _Conv(Module):
     ) -> None:
         """Check the sizes, make the parameters and draw them."""
         who, axes = type(self).__name__, self.axes
-        for name, count in (
-            ("in_channels", in_channels),
-            ("out_channels", out_channels),
-            ("groups", groups),
-        ):
-            value: object = count
-            if not isinstance(value, int | numpy.integer) or value < 1:
-                raise ArgumentError(got(who, name, repr(value), "an int >= 1"))
+        (in_channels,) = per_axis(who, "in_channels", in_channels, 1, 1)
+        (out_channels,) = per_axis(who, "out_channels", out_channels, 1, 1)
+        (groups,) = per_axis(who, "groups", groups, 1, 1)
         if in_channels % groups or out_channels % groups:
             rule = f"a divisor of {in_channels} and {out_channels} channels"
             raise ArgumentError(got(who, "groups", groups, rule))
@@ -61,6 +57,11 @@ class _Conv(Module):
         self.kernel_size = per_axis(who, "kernel_size", kernel_size, axes, 1)
         self.stride = per_axis(who, "stride", stride, axes, 1)
         self.dilation = per_axis(who, "dilation", dilation, axes, 1)
+        if self.transposed:
+            per_axis(who, "padding", padding, axes, 0)
+        reach = zip(self.dilation, self.kernel_size, strict=True)
+        padding_pairs(who, padding, self.stride, [d * (k - 1) for d, k in reach])
+        expect_known(who, algorithm)
         self.padding = padding
         self.groups, self.algorithm = groups, algorithm
         outer, inner = out_channels, in_channels // groups

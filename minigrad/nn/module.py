@@ -42,7 +42,16 @@ _Kind = TypeVar("_Kind", bound=Tensor)
 
 
 def new_parameter(shape: tuple[int, ...], dtype: DType, name: str) -> Parameter:
-    """Make a parameter of zeros on the current backend, to be filled by nn.init."""
+    """Make a parameter of zeros on the current backend, to be filled by nn.init.
+
+    Raises DTypeError unless dtype is that of a float.
+    """
+    try:
+        known = numpy.dtype(dtype).kind in "fc"
+    except TypeError:
+        known = False
+    if not known:
+        raise DTypeError(got(name, "dtype", repr(dtype), "a float dtype, as 'float32'"))
     return Parameter(current_backend().module.zeros(shape, dtype), name=name)
 
 

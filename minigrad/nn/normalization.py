@@ -13,7 +13,8 @@ import numpy
 from minigrad import functional as F
 from minigrad.backend import current_backend
 from minigrad.errors import ArgumentError, ShapeError, got
-from minigrad.kernels._arguments import shape_of
+from minigrad.functional._inputs import as_tensor
+from minigrad.kernels._arguments import per_axis, real
 from minigrad.nn import init
 from minigrad.nn.module import Buffer, Module, new_parameter
 from minigrad.tape import Parameter, Tensor
@@ -69,6 +70,9 @@ class _BatchNorm(Module):
         """
         who = type(self).__name__
         _expect_count(who, "num_features", num_features)
+        real(who, "eps", eps, 0)
+        if momentum is not None:
+            real(who, "momentum", momentum, 0)
         self.num_features, self.eps, self.momentum = num_features, eps, momentum
         self.affine, self.track_running_stats = affine, track_running_stats
         shape = (num_features,)
@@ -83,6 +87,7 @@ class _BatchNorm(Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise x, and in training update the running statistics."""
+        x = as_tensor(x)
         self._expect(x)
         y = F.batch_norm(
             x,
@@ -190,14 +195,11 @@ class LayerNorm(Module):
 
 def _shape(given: Any) -> Shape:
     """Return normalized_shape, a number or several, as a shape."""
-    try:
-        shape = shape_of("LayerNorm", given)
-    except (ArgumentError, TypeError):
-        shape = ()
-    if not shape or min(shape) < 0:
-        rule = "an integer or several"
+    axes = len(given) if isinstance(given, tuple | list) else 1
+    if not axes:
+        rule = "an int, or several"
         raise ArgumentError(got("LayerNorm", "normalized_shape", repr(given), rule))
-    return shape
+    return per_axis("LayerNorm", "normalized_shape", given, axes, 1)
 
 
 class GroupNorm(Module):

@@ -142,10 +142,13 @@ def test_input_of_another_shape_is_refused(layer, shape, rule):
             "num_groups 2, expected a divisor of num_channels",
         ),
         (lambda: nn.GroupNorm(0, 3), "GroupNorm: num_groups 0, expected an integer"),
-        (lambda: nn.LayerNorm(()), r"normalized_shape \(\), expected an integer or s"),
-        (lambda: nn.LayerNorm("ab"), "normalized_shape 'ab', expected an integer or"),
-        (lambda: nn.LayerNorm(None), "normalized_shape None, expected an integer or"),
-        (lambda: nn.LayerNorm(-1), "normalized_shape -1, expected an integer or sev"),
+        (
+            lambda: nn.LayerNorm(()),
+            r"normalized_shape \(\), expected an int, or several",
+        ),
+        (lambda: nn.LayerNorm("ab"), "normalized_shape 'ab', expected an int >= 1"),
+        (lambda: nn.LayerNorm(None), "normalized_shape None, expected an int >= 1"),
+        (lambda: nn.LayerNorm(-1), "normalized_shape -1, expected an int >= 1"),
         (lambda: nn.LocalResponseNorm(0), "size 0, expected an integer >= 1"),
     ],
 )

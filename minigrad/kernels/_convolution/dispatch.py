@@ -36,13 +36,16 @@ ALGORITHMS: dict[str, Any] = {
 _choose = functools.lru_cache(maxsize=1024)(choose)
 
 
-def expect_algorithm(who: str, name: Any, g: Geometry, x: Array) -> None:
-    """Raise ArgumentError unless name is None or an algorithm that can do this."""
-    if name is None:
-        return
-    if not isinstance(name, str) or name not in ALGORITHMS:
+def expect_known(who: str, name: Any) -> None:
+    """Raise ArgumentError unless name is None or that of an algorithm."""
+    if name is not None and (not isinstance(name, str) or name not in ALGORITHMS):
         rule = f"None or one of {', '.join(ALGORITHMS)}"
         raise ArgumentError(got(who, "algorithm", repr(name), rule))
+
+
+def expect_algorithm(who: str, name: Any, g: Geometry, x: Array) -> None:
+    """Raise ArgumentError unless name is None or an algorithm that can do this."""
+    expect_known(who, name)
     if name == "winograd" and not (_is_single(x) and fits_winograd(g)):
         raise ArgumentError(
             f"{who}: algorithm 'winograd' for a kernel {g.kernel} with stride "

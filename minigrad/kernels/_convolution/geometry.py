@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from operator import index
 from typing import Any, NamedTuple
 
 from minigrad.errors import ArgumentError, ShapeError, got
+from minigrad.kernels._arguments import per_axis
 from minigrad.typing import Shape
 
 
@@ -54,20 +54,6 @@ class Geometry(NamedTuple):
                 yield tap, source
 
 
-def per_axis(who: str, what: str, value: Any, axes: int, least: int) -> Shape:
-    """Return value, one int or one per spatial axis, as a tuple of ints >= least."""
-    given = value if isinstance(value, tuple | list) else (value,) * axes
-    try:
-        numbers = tuple([index(number) for number in given])
-    except TypeError:
-        numbers = ()
-    if len(numbers) != axes or min(numbers) < least:
-        several = f" or {axes} of them" if axes > 1 else ""
-        rule = f"an int >= {least}{several}"
-        raise ArgumentError(got(who, what, repr(value), rule))
-    return numbers
-
-
 def conv_geometry(
     who: str,
     x: Shape,
@@ -83,12 +69,13 @@ def conv_geometry(
     Raises ShapeError or ArgumentError.
     """
     axes = _spatial_axes(who, x, w)
+    (groups,) = per_axis(who, "groups", groups, 1, 1)
     _expect_groups(who, groups, x, w)
     kernel = w[2:]
     stride = per_axis(who, "stride", stride, axes, 1)
     dilation = per_axis(who, "dilation", dilation, axes, 1)
     reach = [step * (taps - 1) for step, taps in zip(dilation, kernel, strict=True)]
-    pairs = _padding(who, padding, stride, reach)
+    pairs = padding_pairs(who, padding, stride, reach)
     padded = [size + sum(pair) for size, pair in zip(x[2:], pairs, strict=True)]
     free = [size - far - 1 for size, far in zip(padded, reach, strict=True)]
     if min(free) < 0:
@@ -113,10 +100,8 @@ def _spatial_axes(who: str, x: Shape, w: Shape) -> int:
     return axes
 
 
-def _expect_groups(who: str, groups: Any, x: Shape, w: Shape) -> None:
+def _expect_groups(who: str, groups: int, x: Shape, w: Shape) -> None:
     """Raise unless w (O, C / groups, *K) fits the channels of x."""
-    if not isinstance(groups, int) or groups < 1:
-        raise ArgumentError(got(who, "groups", repr(groups), "an int >= 1"))
     if x[1] != w[1] * groups:
         rule = f"{w[1] * groups} channels, {groups} x those of w {w}"
         raise ShapeError(got(who, "x has shape", x, rule))
@@ -125,10 +110,13 @@ def _expect_groups(who: str, groups: Any, x: Shape, w: Shape) -> None:
         raise ShapeError(got(who, "w has shape", w, rule))
 
 
-def _padding(
+def padding_pairs(
     who: str, padding: Any, stride: Shape, reach: list[int]
 ) -> tuple[tuple[int, int], ...]:
-    """Return how much to pad before and after, per axis."""
+    """Return how much to pad before and after, per axis; reach is the kernel's, less 1.
+
+    Raises ArgumentError.
+    """
     if not isinstance(padding, str):
         numbers = per_axis(who, "padding", padding, len(reach), 0)
         return tuple((number, number) for number in numbers)
@@ -162,8 +150,7 @@ def transposed_geometry(
     Its output is x, its input the result. Raises ShapeError or ArgumentError.
     """
     axes = _spatial_axes(who, x, w)
-    if not isinstance(groups, int) or groups < 1:
-        raise ArgumentError(got(who, "groups", repr(groups), "an int >= 1"))
+    (groups,) = per_axis(who, "groups", groups, 1, 1)
     if x[1] != w[0] or w[0] % groups:
         rule = f"{w[0]} channels, those of w {w}, which {groups} groups must divide"
         raise ShapeError(got(who, "x has shape", x, rule))

@@ -54,7 +54,8 @@ def kernels(
         """Return y as it lies in memory, without bias, and what the rules read."""
         expect_float(name, x=x, w=w)
         if w.ndim != axes + 2:
-            rule = f"({layout}, {', '.join('DHW'[3 - axes :])})"
+            names = "L" if axes == 1 else ", ".join("DHW"[3 - axes :])
+            rule = f"({layout}, {names})"
             raise ShapeError(got(name, "w has shape", w.shape, rule))
         options = {**params}
         algorithm, groups = options.pop("algorithm", None), options.get("groups", 1)
