@@ -85,6 +85,7 @@ def conv_transpose(axes, *, bias=True):
         del inputs["b"]
     return case({"stride": 2, "output_padding": 1}, **inputs)
 
+
 NORMALISED = {"x": normal(3, 4, 2), "w": normal(4), "b": normal(4)}
 
 
@@ -143,9 +144,7 @@ CASES = {
     "cosine_similarity": [case(a=normal(3, 4), b=normal(3, 4))],
     "div": [case(a=normal(2, 3, 4), b=away_from_zero(3, 1))],
     "drop_connect": [
-        case(
-            {"keep_prob": 0.5}, x=normal(3, 4), w=normal(2, 4), mask=booleans(3, 2, 4)
-        )
+        case({"keep_prob": 0.5}, x=normal(3, 4), w=normal(2, 4), mask=booleans(3, 2, 4))
     ],
     "dropout": [
         case({"keep_prob": 0.5}, x=normal(3, 4), mask=booleans(3, 4)),

@@ -20,7 +20,9 @@ def test_state_and_start_are_pytorchs(layer):
     for p, q in zip(ours.parameters(), theirs.parameters(), strict=True):
         # Uniform within the same bound: the largest of many comes close to it.
         assert np.abs(p.numpy()).max() <= 1 / np.sqrt(np.prod(shapes["weight"][1:]))
-        assert float(q.abs().max()) <= 1 / np.sqrt(np.prod(shapes["weight"][1:]))
+        assert float(q.detach().abs().max()) <= 1 / np.sqrt(
+            np.prod(shapes["weight"][1:])
+        )
     ours.load_state_dict(
         {k: mg.tensor(v.numpy()) for k, v in theirs.state_dict().items()}
     )
