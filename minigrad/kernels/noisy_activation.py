@@ -70,10 +70,17 @@ def _line(xp: Any, x: Array, at: Setting) -> tuple[Array, Array, Array]:
     return u, within(xp, u, at.low, at.high), cut
 
 
-def _tilt(xp: Any, x: Array, g: Array, noise: Array, at: Setting) -> Array:
-    """Differentiate d * sigma * noise by p * v, given g = sigmoid(p * v)."""
+def _away(xp: Any, z: Array) -> Array:
+    """Compute sigmoid(z) - 0.5; not as that difference, which has no digits near 0."""
+    return xp.tanh(z * 0.5) * 0.5
+
+
+def _tilt(xp: Any, x: Array, z: Array, noise: Array, at: Setting) -> Array:
+    """Differentiate d * sigma * noise by z = p * v."""
     direction = xp.sign(xp.real(x)) * at.amplitude
-    return direction * noise * ((g - 0.5) * g * (1 - g) * 2)
+    # sigmoid(-z) is 1 - sigmoid(z) with all its digits.
+    bell = logistic(xp, z) * logistic(xp, -z)
+    return direction * noise * (_away(xp, z) * bell * 2)
 
 
 @elementwise
@@ -82,7 +89,7 @@ def _noisy(
 ) -> Array:
     at = Setting(*numbers)
     u, h, _ = _line(xp, x, at)
-    away = logistic(xp, p * (h - u)) - 0.5
+    away = _away(xp, p * (h - u))
     direction = xp.sign(xp.real(x)) * at.amplitude
     mean = h * at.alpha + u * at.rest
     return xp.add(mean, direction * noise * (away * away), **out)
@@ -101,7 +108,7 @@ def _through_sigma(
 ) -> Array:
     at = Setting(*numbers)
     u, h, cut = _line(xp, x, at)
-    tilt = _tilt(xp, x, logistic(xp, p * (h - u)), noise, at)
+    tilt = _tilt(xp, x, p * (h - u), noise, at)
     # Where h is cut dv/dx is -slope, elsewhere tilt is 0.
     return xp.multiply(dy, tilt * p * cut * at.slope * -1.0, **out)
 
@@ -113,7 +120,7 @@ def _to_p(
     at = Setting(*numbers)
     u, h, _ = _line(xp, x, at)
     v = h - u
-    tilt = _tilt(xp, x, logistic(xp, p * v), noise, at)
+    tilt = _tilt(xp, x, p * v, noise, at)
     return xp.multiply(dy, tilt * v, **out)
 
 
@@ -123,9 +130,10 @@ def _dx(
 ) -> Array:
     at = Setting(*numbers)
     u, h, cut = _line(xp, x, at)
-    tilt = _tilt(xp, x, logistic(xp, p * (h - u)), noise, at)
-    # alpha h' + (1 - alpha) u' is the slope, less alpha of it where h is cut.
-    share = 1 - cut * (tilt * p + at.alpha)
+    tilt = _tilt(xp, x, p * (h - u), noise, at)
+    # alpha h' + (1 - alpha) u' is the slope, less alpha of it where h is cut. Not 1
+    # less what is cut: at alpha = 1 the digits of tilt would be lost against the 1.
+    share = (at.rest - tilt * p) * cut + ~cut
     return xp.multiply(dy, share * at.slope, **out)
 
 
