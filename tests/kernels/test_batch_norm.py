@@ -12,7 +12,9 @@ from minigrad.kernels._layout import channels_second
 from minigrad.kernels.batch_norm import EVAL_KERNEL, TRAIN_KERNEL, Normalised
 from minigrad.testing import Case, check_kernel, kernel_cases, normal, positive
 
-SIZES = {"N": (2, 5)}
+# Not 2: of two values that nearly meet, backward has what float32 holds of their mean,
+# while x_hat is -1 and 1 whatever they are, so nudging them shows no such error.
+SIZES = {"N": (3, 5)}
 AFFINE = {"x": normal("N", "C", "H", "W"), "w": normal("C"), "b": normal("C")}
 GIVEN = {"mean": normal("C"), "var": positive("C")}
 
