@@ -46,7 +46,7 @@ def elementwise(formula: Callable[..., Array]) -> Callable[..., Array]:
     def evaluate(*arrays: Any) -> Array:
         first = arrays[0]
         if type(first) is ndarray:
-            if first.size >= THRESHOLD and first.dtype.kind == "f":
+            if first.size >= THRESHOLD and first.dtype.kind in "fc":
                 return _blocked(formula, arrays)
             return formula(numpy, *arrays)
         backend = backend_of(first)
@@ -95,9 +95,9 @@ def _blocked(formula: Callable[..., Array], arrays: tuple[Any, ...]) -> Array:
         # Back from memory order to the order of the input's axes.
         return result.reshape(shape).transpose(numpy.argsort(order))
     axis = order[0]
-    step = first.shape[axis] * BLOCK // first.size
+    step = max(1, first.shape[axis] * BLOCK // first.size)
     fits = numpy.broadcast_shapes(*(numpy.shape(a) for a in arrays)) == first.shape
-    if not step or not fits:
+    if first.shape[axis] == 1 or not fits:
         return formula(numpy, *arrays)
     parts = [
         numpy.moveaxis(numpy.broadcast_to(array, first.shape), axis, 0)

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
+from minigrad.backend import _elementwise
 from minigrad.errors import ArgumentError, DTypeError, GraphError, ShapeError
-from minigrad.kernels import dropout
 from minigrad.kernels.dropout import KERNEL
 from minigrad.testing import booleans, check_kernel, kernel_cases, normal
 
@@ -46,8 +46,8 @@ def test_a_mask_and_its_complement_give_x(case):
 @pytest.mark.parametrize("axes", [(0, 1, 2, 3), (2, 3, 0, 1), (3, 2, 1, 0)])
 @pytest.mark.parametrize("dtype", ["float32", "complex128"])
 def test_large_input_is_gated_in_slices_of_any_layout(axes, dtype, monkeypatch):
-    monkeypatch.setattr(dropout, "THRESHOLD", 1)
-    monkeypatch.setattr(dropout, "BLOCK", 50)
+    monkeypatch.setattr(_elementwise, "THRESHOLD", 1)
+    monkeypatch.setattr(_elementwise, "BLOCK", 50)
     rng = np.random.default_rng(0)
     x = rng.standard_normal((5, 6, 7, 8)).astype(dtype).transpose(axes)
     mask = rng.random((*x.shape[:2], 1, 1)) < 0.5

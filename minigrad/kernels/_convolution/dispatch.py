@@ -33,6 +33,13 @@ ALGORITHMS: dict[str, Any] = {
 }
 """Name -> module with forward, input_gradient and weight_gradient."""
 
+ORDER = {
+    "forward": (0, 1, 2),
+    "input_gradient": (2, 1, 0),
+    "weight_gradient": (0, 2, 1),
+}
+"""Which two of (x, w, y) a task is given, and which it fills."""
+
 _choose = functools.lru_cache(maxsize=1024)(choose)
 
 
@@ -86,13 +93,10 @@ def _each_group(
     task: str, x: Array, w: Array, y: Array, g: Geometry, groups: int, name: str | None
 ) -> None:
     """Compute the one of x, w and y that task names from the other two."""
-    arguments = {
-        "forward": (x, w, g, y),
-        "input_gradient": (y, w, g, x),
-        "weight_gradient": (x, y, g, w),
-    }
+    arrays = x, w, y
+    first, second, result = ORDER[task]
     if groups == 1:
-        _run(task, arguments[task], name)
+        _run(task, (arrays[first], arrays[second], g, arrays[result]), name)
         return
     xp = array_module(x)
     channels, filters = w.shape[-2], w.shape[-1] // groups
@@ -101,11 +105,10 @@ def _each_group(
         outputs = slice(group * filters, (group + 1) * filters)
         parts = [x[..., inputs], w[..., outputs], y[..., outputs]]
         # Algorithms merge axes, which a part of the channels does not allow.
-        dense = [xp.ascontiguousarray(part) for part in parts]
-        order = {"forward": (0, 1, 2), "input_gradient": (2, 1, 0)}
-        first, second, result = order.get(task, (0, 2, 1))
-        _run(task, (dense[first], dense[second], g, dense[result]), name)
-        parts[result][...] = dense[result]
+        one, other = (xp.ascontiguousarray(parts[at]) for at in (first, second))
+        dense = xp.empty(parts[result].shape, parts[result].dtype)
+        _run(task, (one, other, g, dense), name)
+        parts[result][...] = dense
 
 
 def _run(

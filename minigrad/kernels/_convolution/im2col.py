@@ -11,13 +11,9 @@ from __future__ import annotations
 import itertools
 import math
 
-from minigrad.backend import (
-    add_product,
-    array_module,
-    num_threads,
-    parallel_for,
-)
+from minigrad.backend import add_product, array_module, parallel_for
 from minigrad.kernels._convolution.geometry import Geometry
+from minigrad.kernels._convolution.shares import fill_with_sum
 from minigrad.typing import Array, Shape
 
 
@@ -57,22 +53,16 @@ def weight_gradient(x: Array, dy: Array, g: Geometry, dw: Array) -> None:
     """Fill dw: the columns times the gradients of what they made."""
     xp = array_module(x)
     padded = _padded(x, g)
-    rows = _rows(g)
     filters, channels = dw.shape[-1], dw.shape[-2]
-    depth = channels * math.prod(g.kernel)
-    # A fixed share each, so that sums do not depend on which thread was faster.
-    shares = max(1, min(num_threads(), len(rows)))
-    sums = xp.zeros((shares, depth, filters), dw.dtype)
+    total = xp.empty((channels * math.prod(g.kernel), filters), dw.dtype)
 
-    def body(share: int) -> None:
-        for place in rows[share::shares]:
-            row = dy[place]
-            columns = _columns(padded, g, place)
-            add_product(sums[share], columns, row.reshape(-1, filters))
+    def add(place: Shape, sums: Array) -> None:
+        row = dy[place].reshape(-1, filters)
+        add_product(sums, _columns(padded, g, place), row)
 
-    parallel_for(shares, body)
+    fill_with_sum(total, _rows(g), add)
     # (C * taps, O) -> (*K, C, O)
-    total = sums.sum(axis=0).reshape(channels, *g.kernel, filters)
+    total = total.reshape(channels, *g.kernel, filters)
     dw[...] = total.transpose(*range(1, total.ndim - 1), 0, total.ndim - 1)
 
 

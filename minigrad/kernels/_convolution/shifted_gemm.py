@@ -12,9 +12,10 @@ import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from minigrad.backend import add_product, array_module, num_threads, parallel_for
+from minigrad.backend import add_product, parallel_for
 from minigrad.kernels._convolution import strided_gemm
 from minigrad.kernels._convolution.geometry import Geometry
+from minigrad.kernels._convolution.shares import fill_with_sum
 from minigrad.typing import Array, Shape
 
 ROWS = 1024
@@ -33,6 +34,14 @@ class Piece(NamedTuple):
     """A range of one row of pixels."""
 
     row: Shape
+    start: int
+    stop: int
+
+
+class Overlap(NamedTuple):
+    """The rows of a source that a shifted piece meets; their range in the result."""
+
+    source: Array
     start: int
     stop: int
 
@@ -61,23 +70,16 @@ def weight_gradient(x: Array, dy: Array, g: Geometry, dw: Array) -> None:
     if max(g.stride) > 1:
         strided_gemm.weight_gradient(x, dy, g, dw)
         return
-    pieces = _pieces(dy)
-    # A fixed share each, so that sums do not depend on which thread was faster.
-    shares = max(1, min(num_threads(), len(pieces)))
-    xp = array_module(x)
-    sums = xp.zeros((shares, *dw.shape), dw.dtype)
 
-    def body(share: int) -> None:
-        for piece in pieces[share::shares]:
-            rows = dy[piece.row]
-            for tap in g.taps():
-                found = _overlap(x, g.shift(tap), piece)
-                if found is not None:
-                    source, a, b = found
-                    add_product(sums[share][tap], source.T, _matrix(rows[a:b]))
+    def add(piece: Piece, sums: Array) -> None:
+        rows = dy[piece.row]
+        for tap in g.taps():
+            found = _overlap(x, g.shift(tap), piece)
+            if found is not None:
+                sent = _matrix(rows[found.start : found.stop])
+                add_product(sums[tap], found.source.T, sent)
 
-    parallel_for(shares, body)
-    xp.sum(sums, axis=0, out=dw)
+    fill_with_sum(dw, _pieces(dy), add)
 
 
 def _pieces(out: Array) -> list[Piece]:
@@ -97,10 +99,8 @@ def _matrix(pixels: Array) -> Array:
     return pixels.reshape(length * batch, channels)
 
 
-def _overlap(
-    source: Array, shift: Shape, piece: Piece
-) -> tuple[Array, int, int] | None:
-    """Return the rows of source that a shifted piece meets, and their range in out."""
+def _overlap(source: Array, shift: Shape, piece: Piece) -> Overlap | None:
+    """Return what of source a shifted piece meets; None if nothing."""
     row = tuple(at + step for at, step in zip(piece.row, shift[:-1], strict=True))
     if any(not 0 <= at < size for at, size in zip(row, source.shape, strict=False)):
         return None
@@ -109,7 +109,7 @@ def _overlap(
     b = min(piece.stop, source.shape[len(row)] - step)
     if a >= b:
         return None
-    return _matrix(source[row][a + step : b + step]), a, b
+    return Overlap(_matrix(source[row][a + step : b + step]), a, b)
 
 
 def _accumulate(out: Array, parts: Sequence[Part]) -> None:
@@ -125,14 +125,14 @@ def _accumulate(out: Array, parts: Sequence[Part]) -> None:
             if (overlap := _overlap(part.source, part.shift, piece)) is not None
         ]
         # A tap that covers the whole range goes first: it need not add to zeros.
-        whole = piece.stop - piece.start
-        found.sort(key=lambda item: item[0][2] - item[0][1] != whole)
+        whole = piece.start, piece.stop
+        found.sort(key=lambda item: item[0][1:] != whole)
         beta = 0.0
-        if not found or found[0][0][2] - found[0][0][1] != whole:
+        if not found or found[0][0][1:] != whole:
             target[piece.start : piece.stop] = 0
             beta = 1.0
-        for (source, a, b), matrix in found:
-            add_product(_matrix(target[a:b]), source, matrix, beta)
+        for (source, start, stop), matrix in found:
+            add_product(_matrix(target[start:stop]), source, matrix, beta)
             beta = 1.0
 
     parallel_for(len(pieces), body)

@@ -11,8 +11,9 @@ import itertools
 import math
 from collections.abc import Iterator
 
-from minigrad.backend import add_product, array_module, num_threads, parallel_for
+from minigrad.backend import add_product, array_module, parallel_for
 from minigrad.kernels._convolution.geometry import Geometry
+from minigrad.kernels._convolution.shares import fill_with_sum
 from minigrad.typing import Array, Shape
 
 
@@ -70,23 +71,15 @@ def input_gradient(dy: Array, w: Array, g: Geometry, dx: Array) -> None:
 
 def weight_gradient(x: Array, dy: Array, g: Geometry, dw: Array) -> None:
     """Fill dw: per tap, the products of gathered rows and the outputs they made."""
-    xp = array_module(x)
-    gathered = _gathered(x, g)
-    outer, places = _outer(g), _places(g.out)
-    # A fixed share each, so that sums do not depend on which thread was faster.
-    shares = max(1, min(num_threads(), len(places)))
-    sums = xp.zeros((shares, *dw.shape), dw.dtype)
+    gathered, outer = _gathered(x, g), _outer(g)
 
-    def body(share: int) -> None:
-        matrices = _matrices(sums[share])
-        for place in places[share::shares]:
-            sent = dy[place]
-            sent = sent.reshape(-1, sent.shape[-1])
-            for tap, source in outer.reads(place):
-                add_product(matrices[tap], gathered[source].T, sent)
+    def add(place: Shape, sums: Array) -> None:
+        matrices, sent = _matrices(sums), dy[place]
+        sent = sent.reshape(-1, sent.shape[-1])
+        for tap, source in outer.reads(place):
+            add_product(matrices[tap], gathered[source].T, sent)
 
-    parallel_for(shares, body)
-    xp.sum(sums, axis=0, out=dw)
+    fill_with_sum(dw, _places(g.out), add)
 
 
 def _outer(g: Geometry) -> Geometry:
