@@ -7,12 +7,16 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from minigrad.errors import ArgumentError, GradientCheckError, GraphError
-from minigrad.inspect import checks, reasons
-from minigrad.inspect.means import mean_of
+from minigrad.errors import ArgumentError, GradientCheckError, GraphError, got
+from minigrad.inspect import absence, checks, reasons
+from minigrad.inspect.diff import Diff
+from minigrad.inspect.history import History, OverTime
 from minigrad.inspect.names import Names
 from minigrad.inspect.recorder import Recorder
 from minigrad.inspect.records import Pass, Target, overview
+from minigrad.inspect.selection import Globs, Selection
+from minigrad.inspect.sources import Source, Sources
+from minigrad.inspect.trace import Trace
 from minigrad.tape import Tensor, modes
 
 
@@ -35,28 +39,33 @@ class Flow:
 
     Gradients are called by the path of the parameter, the name given to the recording,
     the tensor's own name, or `module/kernel#n` for the result of the n-th call of
-    kernel in module. After several passes tables show means over them (see
-    `means.mean_of`); `passes` and `to_records` keep them apart.
+    kernel in module. After several passes tables show means over all of them (see
+    `means.Means`); `passes` and `to_records` keep the last ones apart.
     """
 
     def __init__(self, recorder: Recorder) -> None:
         """Show what recorder has measured."""
         self._recorder = recorder
         self._names = recorder.names
-        self._mean: tuple[int, Pass] = (0, {})
+
+    @property
+    def count(self) -> int:
+        """How many backward passes were recorded."""
+        return self._history.count
 
     @property
     def passes(self) -> list[Pass]:
-        """One dict for each backward pass: name -> Target, in forward order."""
-        return self._recorder.passes
+        """The last passes, one dict each: name -> Target, in forward order."""
+        return list(self._history.recent)
 
     @property
     def targets(self) -> Pass:
-        """The gradients by name in forward order, as means over the passes."""
-        passes = self.passes
-        if self._mean[0] != len(passes):
-            self._mean = (len(passes), mean_of(passes))
-        return self._mean[1]
+        """The gradients by name in forward order, as means over all passes."""
+        return self._history.mean() if self.count else {}
+
+    @property
+    def _history(self) -> History:
+        return self._recorder.history
 
     # -- seeing ------------------------------------------------------------------------
 
@@ -65,9 +74,19 @@ class Flow:
 
         Raises GraphError if nothing bears the name, or it received no gradient.
         """
-        found = _find(self._title(name), self.targets)
+        found = self.targets.get(self._title(name))
         if found is None:
             raise GraphError(f"into: {self._absence(name)}")
+        return found
+
+    def over_time(self, name: str) -> OverTime:
+        """Return how the gradient called name developed; `.table()` lays it out.
+
+        Raises GraphError as `into` does.
+        """
+        found = self._history.over_time.get(self._title(name))
+        if found is None:
+            raise GraphError(f"over_time: {self._absence(name)}")
         return found
 
     def why(self, name: str) -> str:
@@ -78,25 +97,19 @@ class Flow:
         passes it is on the first that is not healthy, else on the last. Raises
         GraphError if nothing bears the name.
         """
-        title = self._title(name)
-        passes = self.passes
-        known = [
-            (at, one, target)
-            for at, one in enumerate(passes, 1)
-            if (target := _find(title, one)) is not None
-        ]
-        if not known:
+        title, history = self._title(name), self._history
+        if title not in history.last:
             return self._absence(name)
-        ill = (case for case in known if reasons.verdict(case[2]) != "healthy")
-        at, one, target = next(ill, known[-1])
-        prefix = "" if len(passes) == 1 else f"in pass {at} of {len(passes)} "
-        return prefix + reasons.explain(name, target, one)
+        at, target, sentence = history.ill.get(title, history.last[title])
+        prefix = "" if history.count == 1 else f"in pass {at} of {history.count} "
+        return f"{prefix}`{name}` {sentence or reasons.explain(target, {})}"
 
     def table(self) -> str:
         """Lay out one row for each gradient, in forward order.
 
         Columns: gradient, shape, edges and terms (how many), then norm, mean_abs,
-        cancellation (over all terms of all edges), dead and finite of `Measures`.
+        cancellation (over all terms of all edges), dead and finite of `Measures`, and
+        update / weight if the block holds steps of an optimizer.
         """
         targets = self.targets
         if not targets:
@@ -104,9 +117,9 @@ class Flow:
                 "gradient flow: no backward pass was recorded, expected one inside the "
                 "with block; call loss.backward() there"
             )
-        count = len(self.passes)
         table = overview(
-            "1 pass" if count == 1 else f"means over {count} passes", targets.values()
+            "1 pass" if self.count == 1 else f"means over {self.count} passes",
+            targets.values(),
         )
         missing = ", ".join(self._missing())
         return f"{table}\nwithout gradient: {missing}" if missing else table
@@ -115,22 +128,37 @@ class Flow:
         return self.table()
 
     def __repr__(self) -> str:
-        return f"<Flow: {len(self.passes)} passes, {len(self.targets)} gradients>"
+        return f"<Flow: {self.count} passes, {len(self.targets)} gradients>"
 
     def to_records(self) -> list[dict[str, Any]]:
-        """Return one dict of JSON values for each total, edge and term of each pass.
+        """Return one dict of JSON values for each total, source, edge and term.
 
-        Keys: pass (from 1), target, kind ("parameter", "named", "leaf", "result"),
-        level ("total", "edge", "term"), consumer, kernel, module, input, term (None
-        above their level), shape, dtype and conservation_error of the target, and the
+        Of each of the last passes. Keys: pass (from 1), target, kind ("parameter",
+        "named", "leaf", "result"), level ("total", "source", "edge", "term"), source,
+        consumer, kernel, module, input, idle, line, term (None above their level),
+        shape, dtype, conservation_error, weight_norm and update of the target, and the
         fields of `Measures`. What is undefined or not finite is None.
         """
+        passes = self.passes
+        first = self.count - len(passes) + 1
         return [
             {"pass": at, **row}
-            for at, one in enumerate(self.passes, 1)
+            for at, one in enumerate(passes, first)
             for target in one.values()
             for row in target.rows()
         ]
+
+    def diff(self, other: Flow) -> Diff:
+        """Compare with another recording: a second run, backend or variant.
+
+        `.first_divergence()` finds where, in the order of backward, they part.
+        """
+        if not isinstance(other, Flow):
+            kind = f"a {type(other).__name__}"
+            raise ArgumentError(got("diff", "other is", kind, "a Flow"))
+        for who, flow in (("diff", self), ("diff: other", other)):
+            flow._expect_passes(who)
+        return Diff(self._history, other._history)
 
     def gradient_information(self) -> dict[str, Information]:
         """Return G_k of every weight, averaged over the passes, in forward order.
@@ -154,7 +182,7 @@ class Flow:
     # -- checking ----------------------------------------------------------------------
 
     def assert_conserved(self, tolerance: float | None = None) -> None:
-        """Check that the terms of every gradient sum to it.
+        """Check that the terms, and the sources, of every gradient sum to it.
 
         Args:
             tolerance: greatest conservation error (see `Weighed.error`); default: the
@@ -184,23 +212,25 @@ class Flow:
 
     # -- finding -----------------------------------------------------------------------
 
-    def _expect_passes(self, who: str) -> list[Pass]:
-        passes = self.passes
-        if not passes:
+    def _expect_passes(self, who: str) -> History:
+        if not self.count:
             raise GraphError(
                 f"{who}: no backward pass was recorded, expected one inside the with "
                 "block; call loss.backward() there"
             )
-        return passes
+        return self._history
 
     def _title(self, name: str) -> str:
         """Return the name that a tensor of several names is recorded under."""
-        return self._names.title(name) or name
+        return self._names.title(name) or self._history.calls.get(name, name)
 
     def _missing(self) -> list[str]:
         """List the named tensors that no pass sent a gradient to, each once."""
         titles = dict.fromkeys(self._title(name) for name in self._names.tensors)
-        return [title for title in titles if title not in self.targets]
+        seen = self._history.last
+        return [
+            one for one in titles if one not in seen and self._recorder.may_see(one)
+        ]
 
     def _absence(self, name: str) -> str:
         """Say why there is no gradient called name; raise GraphError if nothing is."""
@@ -213,25 +243,7 @@ class Flow:
                 f"nothing in this recording is called `{name}`, expected "
                 + (listed or "a name that print(flow) lists")
             )
-        return f"`{name}` has no gradient: {self._reason(tensor)}."
-
-    def _reason(self, tensor: Tensor) -> str:
-        """Say in a clause why no pass came to tensor."""
-        if not tensor.requires_grad:
-            frozen = id(tensor) in self._names.parameters
-            return "it is frozen, requires_grad is False" if frozen else tensor.origin
-        if not self.passes:
-            return "backward() did not run inside the block"
-        every = (target for one in self.passes for target in one.values())
-        roots = dict.fromkeys(target.name for target in every if not target.edges)
-        return f"it is on no path to what backward() was called on, {', '.join(roots)}"
-
-
-def _find(title: str, one: Pass) -> Target | None:
-    """Look a gradient up by its name, else by the call that made it."""
-    if title in one:
-        return one[title]
-    return next((target for target in one.values() if target.call == title), None)
+        return absence.sentence(name, tensor, self._names, self._history)
 
 
 @contextmanager
@@ -239,18 +251,34 @@ def gradient_flow(
     model: Any = None,
     *,
     names: Mapping[str, Tensor] | None = None,
+    name: Globs = None,
+    kernel: Globs = None,
+    module: Globs = None,
+    sources: Mapping[str, Source] | None = None,
     keep: str = "scalars",
+    passes: int = 16,
 ) -> Generator[Flow]:
     """Record every edge and term of the backward passes inside the block.
 
     Looking changes no gradient: the tape sums what it would sum anyway. It costs the
     terms, float64 sums over each of them, and the memory of the terms of all leaves
-    until a pass ends. Blocks may be nested: the outer one sees the inner one's passes.
+    until a pass ends; many passes need no more memory than a few. If the forward pass
+    runs inside the block, too, the lines of the caller's code are known. If the step
+    does, so is how far it moves the weights. Blocks may be nested: the outer one sees
+    the inner one's passes.
 
     Args:
         model: its parameters and modules give gradients and calls their names.
         names: more tensors to name, leaves or results.
-        keep: "arrays" also keeps a copy of every gradient and term, as `array`.
+        name: a shell pattern, or several; only gradients of such names are recorded.
+        kernel: the same for the kernels that gradients come from, over one of their
+            edges at least.
+        module: the same for the paths of the modules that called those kernels.
+        sources: results between the parameters and the loss by name, or
+            `along(result, axis)`: what of each gradient comes from each of them. Costs
+            one backward more for each.
+        keep: "arrays" also keeps a copy of every gradient, term, source and result.
+        passes: how many of the last passes are kept whole.
 
     >>> from minigrad import inspect, tensor
     >>> x = tensor([3.0, 4.0], requires_grad=True)
@@ -259,13 +287,22 @@ def gradient_flow(
     >>> flow.into("x").edges[0].measures.share
     0.5
     """
+    who = "gradient_flow"
     if keep not in ("scalars", "arrays"):
-        raise ArgumentError(
-            f"gradient_flow: keep {keep!r}, expected 'scalars' or 'arrays'"
-        )
-    recorder = Recorder(Names(model, names), modes.observer.get(), keep == "arrays")
-    token = modes.observer.set(recorder)
-    try:
-        yield Flow(recorder)
-    finally:
-        modes.observer.reset(token)
+        rule = "'scalars' or 'arrays'"
+        raise ArgumentError(got(who, "keep", repr(keep), rule))
+    if not isinstance(passes, int) or passes < 1:
+        raise ArgumentError(got(who, "passes", repr(passes), "at least 1"))
+    recorder = Recorder(
+        Names(model, names),
+        Selection.of(who, name, kernel, module),
+        Sources(sources) if sources else None,
+        Trace(keep == "arrays"),
+        passes,
+        keep == "arrays",
+    )
+    with modes.traced(recorder.trace), modes.observed(recorder):
+        try:
+            yield Flow(recorder)
+        finally:
+            recorder.close()

@@ -53,14 +53,41 @@ class Measures(NamedTuple):
     mean_abs: float
 
 
+class Arrived(NamedTuple):
+    """An edge whose terms are to be measured.
+
+    Attributes:
+        number: of the call that sent them.
+        input: which input of the call they are of.
+        terms: name -> array.
+        square: squared norm of the dy that came to the call, a 0-d array.
+        idle: see `evidence.idle`.
+    """
+
+    number: int
+    input: str
+    terms: Mapping[str, Array]
+    square: Array
+    idle: Array | None
+
+
 class Weighed(NamedTuple):
-    """The measures of a gradient, of its edges, and of each edge's terms."""
+    """The measures of a gradient, of its edges, their terms, and of its sources.
+
+    Attributes:
+        total, edges, terms, sources: their measures, in the order given.
+        idle: share of idle elements of each edge, or None.
+        error: |sum of all terms - gradient| / (sum of |term| + |gradient before|).
+        source_error: |sum of all sources - gradient| by the same measure.
+    """
 
     total: Measures
     edges: list[Measures]
     terms: list[dict[str, Measures]]
+    sources: dict[str, Measures]
+    idle: list[float | None]
     error: float
-    """|sum of all terms - gradient| / (sum of |term| + |gradient there before|)."""
+    source_error: float
 
 
 class _Sums(NamedTuple):
@@ -85,26 +112,34 @@ def square(dy: Any) -> Array:
 
 
 def weigh(
-    edges: Sequence[tuple[Mapping[str, Array], Array]], gradient: Array, before: Array
+    edges: Sequence[Arrived],
+    gradient: Array,
+    before: Array,
+    sources: Mapping[str, Array],
 ) -> Weighed:
-    """Measure what edges, pairs of terms and squared norm of dy, gave to gradient.
+    """Measure what edges, and what sources, gave to gradient.
 
     before is the squared norm of what had been in gradient's place; the gradient's
     difference to it carries rounding errors of that size.
     """
     with numpy.errstate(all="ignore"):
-        total = rest = _widen(gradient)
+        total = rest = unclaimed = _widen(gradient)
         rows = [_sums(total, total)]
-        for terms, _ in edges:
+        for edge in edges:
             # A lone term often is the gradient itself: then there is nothing to add up.
-            parts = [total if t is gradient else _widen(t) for t in terms.values()]
+            parts = [total if t is gradient else _widen(t) for t in edge.terms.values()]
             whole = sum(parts[1:], parts[0])
             rest = rest - whole
             each = [rows[0] if p is total else _sums(p, total) for p in parts]
             rows += [each[0] if whole is parts[0] else _sums(whole, total), *each]
-        rows.append([_dot(rest, rest), before, *(arrived for _, arrived in edges)])
+        for part in map(_widen, sources.values()):
+            unclaimed = unclaimed - part
+            rows.append(_sums(part, total))
+        rows.append([_dot(rest, rest), _dot(unclaimed, unclaimed), before])
+        rows.append([edge.square for edge in edges])
+        rows.append([0.0 if edge.idle is None else edge.idle for edge in edges])
         numbers = _fetch([value for row in rows for value in row])
-    return _read(edges, numbers, gradient.size, epsilon(gradient.dtype))
+    return _read(edges, list(sources), numbers, gradient.size, epsilon(gradient.dtype))
 
 
 def _widen(array: Array) -> Array:
@@ -135,18 +170,20 @@ def _fetch(values: list[Array]) -> list[float]:
 
 
 def _read(
-    edges: Sequence[tuple[Mapping[str, Array], Array]],
+    edges: Sequence[Arrived],
+    sources: Sequence[str],
     numbers: list[float],
     size: int,
     eps: float,
 ) -> Weighed:
     """Turn the numbers that weigh has fetched into measures."""
     width = len(_Sums._fields)
-    tail = len(numbers) - 2 - len(edges)
+    tail = len(numbers) - 3 - 2 * len(edges)
     sums = (_Sums(*numbers[at : at + width]) for at in range(0, tail, width))
-    rest, before, *arrived = numbers[tail:]
+    rest, unclaimed, before, *others = numbers[tail:]
+    arrived, idle = others[: len(edges)], others[len(edges) :]
     total = next(sums)
-    found = [(next(sums), {name: next(sums) for name in terms}) for terms, _ in edges]
+    found = [(next(sums), {name: next(sums) for name in e.terms}) for e in edges]
     spreads = [sum(_root(part.square) for part in parts.values()) for _, parts in found]
     spread, norm = sum(spreads), _root(total.square)
     # Shares of what is mere rounding noise would mean nothing.
@@ -156,6 +193,9 @@ def _read(
     def measure(part: _Sums, spread: float, dy: float | None) -> Measures:
         return _measure(part, spread, dy, reference, size)
 
+    def alone(part: _Sums, dy: float | None) -> Measures:
+        return measure(part, _root(part.square), dy)
+
     return Weighed(
         measure(total, spread, None),
         [
@@ -163,13 +203,16 @@ def _read(
             for (whole, _), of_terms, dy in zip(found, spreads, arrived, strict=True)
         ],
         [
-            {
-                name: measure(part, _root(part.square), dy)
-                for name, part in parts.items()
-            }
+            {name: alone(part, dy) for name, part in parts.items()}
             for (_, parts), dy in zip(found, arrived, strict=True)
         ],
+        {name: alone(next(sums), None) for name in sources},
+        [
+            None if edge.idle is None else share
+            for edge, share in zip(edges, idle, strict=True)
+        ],
         _root(rest) / scale if edges and scale else 0.0,
+        _root(unclaimed) / scale if sources and scale else 0.0,
     )
 
 

@@ -61,6 +61,12 @@ class Names:
         key = target.number if isinstance(target, Node) else ("leaf", id(target))
         return self._first.get(key)
 
+    def owner(self, target: Node | Tensor) -> str:
+        """Return the path of the module that owns a parameter, "" if there is none."""
+        if id(target) not in self.parameters:
+            return ""
+        return (self.of(target) or "").rpartition(".")[0]
+
     def module(self, module: Any) -> str:
         """Return the path of the module a kernel was called in, else its class."""
         if module is None:

@@ -54,21 +54,21 @@ def verdict(target: Target) -> str:
     return "huge" if size > HUGE else "healthy"
 
 
-def explain(name: str, target: Target, one: Pass) -> str:
-    """Say in a sentence why target, called name in one pass, is what its verdict is."""
+def explain(target: Target, one: Pass) -> str:
+    """Say why target is what its verdict is in one pass: the sentence about it."""
     found = verdict(target)
     if found == "not finite":
-        return f"`{name}` is not finite: {_origin_of_faults(target, one)}."
+        return f"is not finite: {_origin_of_faults(target, one)}."
     if found == "zero":
-        return f"`{name}` is exactly zero: {_origin_of_zeros(target, one)}."
+        return f"is exactly zero: {_origin_of_zeros(target, one)}."
     if found == "noise":
         return (
-            f"`{name}` is rounding noise of norm {text(target.measures.norm)}: "
-            f"its terms cancel, {_norms(target)}."
+            f"is rounding noise of norm {text(target.measures.norm)}: its terms "
+            f"cancel, {_norms(target)}."
         )
     if found == "healthy":
-        return f"`{name}` is healthy: {_state(target)}."
-    return f"`{name}` is {found}: {_extreme(target, one, tiny=found == 'tiny')}."
+        return f"is healthy: {_state(target)}."
+    return f"is {found}: {_extreme(target, one, tiny=found == 'tiny')}."
 
 
 def _rms(target: Target) -> float:

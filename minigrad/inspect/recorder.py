@@ -8,32 +8,27 @@ the pass: what a recording holds at most is the terms of all leaves.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 import numpy
 
 from minigrad.backend import array_module, to_host
-from minigrad.inspect.measures import Measures, square, weigh
+from minigrad.inspect.evidence import idle
+from minigrad.inspect.history import History
+from minigrad.inspect.labels import Labels
+from minigrad.inspect.measures import Arrived, Measures, square, weigh
 from minigrad.inspect.names import Names
-from minigrad.inspect.records import Edge, Pass, Target, Term
-from minigrad.tape import Node, Observer, Tensor
-from minigrad.tape.graph import OUTPUT
-from minigrad.typing import Array
+from minigrad.inspect.records import Edge, Pass, Source, Target, Term
+from minigrad.inspect.selection import Selection, fits
+from minigrad.inspect.sources import Sources
+from minigrad.inspect.steps import Steps
+from minigrad.inspect.trace import Trace
+from minigrad.tape import Node, Tensor, modes
+from minigrad.typing import Array, Terms
 
 DENSE = frozenset({"linear", "linear_no_bias"})
 """Kernels of dense layers, for which G_sample is known: x (N, I), w (O, I)."""
-
-
-class _Arrived(NamedTuple):
-    """An edge whose terms are not measured yet."""
-
-    number: int
-    input: str
-    terms: dict[str, Array]
-    square: Array
-    """Squared norm of the dy that came to the consumer."""
 
 
 class _Pending:
@@ -43,103 +38,133 @@ class _Pending:
 
     def __init__(self, target: Node | Tensor) -> None:
         self.target = target
-        """Held so that its id stays its own."""
-        self.edges: list[_Arrived] = []
+        self.edges: list[Arrived] = []
         self.information: Array | None = None
         old = None if isinstance(target, Node) else target.cotangent
         self.before: Array = 0.0 if old is None else square(old)
 
 
-class _Call(NamedTuple):
-    """A kernel call that took part; one of several results names the whole call."""
-
-    kernel: str
-    module: str
-    parent: int | None = None
-    field: str = ""
-
-
 class Recorder:
-    """Observes backward passes and keeps the measures of all gradients in them."""
+    """Observes backward passes and keeps the measures of all chosen gradients."""
 
-    def __init__(self, names: Names, outer: Observer | None, keep: bool) -> None:
-        """Record under names, tell outer everything too, keep arrays if asked."""
+    def __init__(
+        self,
+        names: Names,
+        selection: Selection,
+        sources: Sources | None,
+        trace: Trace,
+        passes: int,
+        keep: bool,
+    ) -> None:
+        """Record what is selected under names; keep arrays if asked."""
         self.names = names
-        self._outer = outer
+        self.trace = trace
+        self._selection = selection
+        self._sources = sources
         self._keep = keep
-        self._passes: list[Pass] = []
-        self._pending: dict[int, _Pending] = {}
-        self._calls: dict[int, _Call] = {}
+        self._history = History(passes)
+        self._steps = Steps(names)
+        self._root: Node | None = None
+        self._labels = Labels(names, (), {})
+        self._chosen: set[Any] | None = None
+        self._pending: dict[Any, _Pending] = {}
         self._found: list[Target] = []
 
     @property
-    def passes(self) -> list[Pass]:
+    def history(self) -> History:
         """The passes so far; an error may have cut short the last."""
-        self._close()
-        return self._passes
+        self.close()
+        return self._history
 
-    def start(self, root: Node) -> None:
+    def may_see(self, name: str) -> bool:
+        """Tell whether the selection leaves a gradient called name in."""
+        return fits(self._selection.name, name)
+
+    # -- the observer ------------------------------------------------------------------
+
+    def start(self, order: Sequence[Node]) -> None:
         """Begin a pass."""
-        if self._outer is not None:
-            self._outer.start(root)
-        self._close()
+        self.close()
+        self._root = order[0]
+        self._labels = Labels(self.names, order, self.trace.lines)
+        if not self._selection.everything:
+            self._chosen = self._selection.chosen(order, self._labels)
+        if self._sources is not None:
+            # Observers in front of this one may change what flows.
+            before = list(modes.observers.get())
+            self._sources.start(order, before[: before.index(self)])
+
+    def wants(self, node: Node, name: str, target: Node | Tensor) -> bool:
+        """Choose the targets that are selected; sources are followed everywhere."""
+        return self._is_chosen(target) or self._sources is not None
+
+    def _is_chosen(self, target: Node | Tensor) -> bool:
+        return self._chosen is None or target in self._chosen
 
     def edge(
-        self,
-        node: Node,
-        name: str,
-        target: Node | Tensor,
-        terms: Mapping[str, Array],
-        dy: Any,
+        self, node: Node, name: str, target: Node | Tensor, terms: Terms, dy: Any
     ) -> None:
         """Hold the terms until the gradient of target is complete."""
-        if self._outer is not None:
-            self._outer.edge(node, name, target, terms, dy)
-        self._know(node)
-        pending = self._pending.get(id(target))
+        if self._sources is not None:
+            self._sources.sent(node)
+        if not self._is_chosen(target):
+            return
+        pending = self._pending.get(target)
         if pending is None:
-            pending = self._pending[id(target)] = _Pending(target)
+            pending = self._pending[target] = _Pending(target)
             pending.information = _sample_information(node, name, target, dy)
         elif len(pending.edges) == 1:
             # The tape is about to add this gradient into the array of the first.
-            first = pending.edges[0].terms
-            for term, array in first.items():
+            held: Any = pending.edges[0].terms
+            for term, array in held.items():
                 if array is target.cotangent:
-                    first[term] = array.copy()
+                    held[term] = array.copy()
             pending.information = None
-        pending.edges.append(_Arrived(node.number, name, dict(terms), square(dy)))
+        saved = node.record.saved  # type: ignore[union-attr]
+        state = idle(node.kernel.name, name, saved)
+        arrived = Arrived(node.number, name, dict(terms), square(dy), state)
+        pending.edges.append(arrived)
 
     def total(self, target: Node | Tensor, gradient: Array) -> None:
         """Measure what has come to target, and let go of it."""
-        if self._outer is not None:
-            self._outer.total(target, gradient)
+        if self._sources is not None and isinstance(target, Node):
+            self._sources.arrived(target, gradient, target is self._root)
+        if not self._is_chosen(target) and target is not self._root:
+            return
         # What backward() was called on has a gradient without edges.
-        pending = self._pending.pop(id(target), None) or _Pending(target)
-        if isinstance(target, Node):
-            self._know(target)
+        pending = self._pending.pop(target, None) or _Pending(target)
         # Backward comes to the last consumer first.
         pending.edges.sort(key=lambda edge: edge.number)
         self._found.append(self._measured(pending, gradient))
+        if isinstance(target, Tensor):
+            self._steps.before(target)
+
+    # -- measuring ---------------------------------------------------------------------
 
     def _measured(self, pending: _Pending, gradient: Array) -> Target:
         target, edges = pending.target, pending.edges
-        weighed = weigh(
-            [(edge.terms, edge.square) for edge in edges], gradient, pending.before
-        )
-        number = target.number if isinstance(target, Node) else None
+        sources = {} if self._sources is None else self._sources.of(target)
+        weighed = weigh(edges, gradient, pending.before, sources)
+        call = self._labels.call(target) if isinstance(target, Node) else None
         information = pending.information
-        measured = zip(edges, weighed.edges, weighed.terms, strict=True)
+        measured = zip(edges, weighed.edges, weighed.terms, weighed.idle, strict=True)
         return Target(
-            name=self._name(target),
-            call="",
+            name=self._labels.target(target),
+            call=call.label if call else "",
             kind=self._kind(target),
-            number=number,
-            parent=None if number is None else self._calls[number].parent,
+            number=target.number if isinstance(target, Node) else None,
+            parent=call.parent if call else None,
             shape=gradient.shape,
             dtype=gradient.dtype,
+            module=call.module if call else self.names.owner(target),
+            line=call.line if call else None,
             measures=weighed.total,
             edges=tuple(self._edge(*one) for one in measured),
-            error=weighed.error,
+            sources=tuple(
+                Source(name, one, sources[name].copy() if self._keep else None)
+                for name, one in weighed.sources.items()
+            ),
+            error=_greater(weighed.error, weighed.source_error),
             sample_information=(
                 None if information is None else to_host(information).item()
             ),
@@ -147,18 +172,28 @@ class Recorder:
         )
 
     def _edge(
-        self, edge: _Arrived, whole: Measures, parts: Mapping[str, Measures]
+        self,
+        edge: Arrived,
+        whole: Measures,
+        parts: dict[str, Measures],
+        state: float | None,
     ) -> Edge:
-        call = self._calls[edge.number]
+        call = self._labels.calls[edge.number]
         terms = tuple(
             Term(name, measures, edge.terms[name].copy() if self._keep else None)
             for name, measures in parts.items()
         )
-        return Edge("", edge.number, call.kernel, call.module, edge.input, terms, whole)
-
-    def _name(self, target: Node | Tensor) -> str:
-        own = None if isinstance(target, Node) else target.name
-        return self.names.of(target) or own or ""
+        return Edge(
+            consumer=call.label,
+            number=edge.number,
+            kernel=call.kernel,
+            module=call.module,
+            input=edge.input,
+            terms=terms,
+            measures=whole,
+            idle=state,
+            line=call.line,
+        )
 
     def _kind(self, target: Node | Tensor) -> str:
         if id(target) in self.names.parameters:
@@ -167,49 +202,34 @@ class Recorder:
             return "named"
         return "result" if isinstance(target, Node) else "leaf"
 
-    def _know(self, node: Node) -> None:
-        """Keep what labels are made of; the node itself may be freed."""
-        if node.number in self._calls:
-            return
-        module = self.names.module(node.scope)
-        if node.kernel is not OUTPUT:
-            self._calls[node.number] = _Call(node.kernel.name, module)
-            return
-        (parent,) = node.targets
-        position = node.record.saved  # type: ignore[union-attr]
-        fields = parent.outputs.make._fields
-        self._know(parent)
-        self._calls[node.number] = _Call(
-            parent.kernel.name, module, parent.number, fields[position]
-        )
-
-    def _close(self) -> None:
-        """End the open pass: now that all calls are known they can be counted."""
+    def close(self) -> None:
+        """End the open pass, in the order in which forward made what got gradients."""
         self._pending.clear()
         if not self._found:
             return
-        labels = _labels(self._calls)
         done: Pass = {}
+        updates = self._steps.after()
         for target in sorted(self._found, key=_place):
-            call = "" if target.number is None else labels[target.number]
-            name = self._unique(target, target.name or call or "leaf", done)
-            edges = tuple(
-                edge._replace(consumer=labels[edge.number]) for edge in target.edges
-            )
-            done[name] = target._replace(name=name, call=call, edges=edges)
-        self._passes.append(done)
+            weight, update = updates.get(target.name, (None, None))
+            name = self._unique(target, done)
+            done[name] = target._replace(name=name, weight_norm=weight, update=update)
         self._found = []
-        self._calls = {}
+        self._history.add(done)
 
-    def _unique(self, target: Target, name: str, taken: Pass) -> str:
+    def _unique(self, target: Target, taken: Pass) -> str:
         """Number what would bear the name of another target."""
         if target.kind in ("parameter", "named"):
-            return name
-        found, count = name, 1
+            return target.name
+        found, count = target.name, 1
         while found in taken or found in self.names.tensors:
             count += 1
-            found = f"{name}#{count}"
+            found = f"{target.name}#{count}"
         return found
+
+
+def _greater(one: float, other: float) -> float:
+    """Return the greater of two errors; NaN is greater than all."""
+    return one if not one <= other else other
 
 
 def _place(target: Target) -> tuple[float, bool]:
@@ -217,20 +237,6 @@ def _place(target: Target) -> tuple[float, bool]:
     if target.number is not None:
         return target.number, True
     return target.edges[0].number, False
-
-
-def _labels(calls: Mapping[int, _Call]) -> dict[int, str]:
-    """Name calls `module/kernel#n`, the n-th of that kernel in that module."""
-    counts: Counter[str] = Counter()
-    labels: dict[int, str] = {}
-    for number, call in sorted(calls.items()):
-        if call.parent is not None:
-            labels[number] = f"{labels[call.parent]}.{call.field}"
-            continue
-        stem = f"{call.module}/{call.kernel}" if call.module else call.kernel
-        counts[stem] += 1
-        labels[number] = f"{stem}#{counts[stem]}"
-    return labels
 
 
 def _sample_information(

@@ -9,6 +9,10 @@ from typing import Any, Final
 from minigrad.inspect.measures import Measures
 
 WIDTH: Final = 100
+NAME: Final = 40
+"""Width that the first column keeps however wide the others are."""
+
+COLUMNS: Final = ("norm", "share", "cosine", "cancel", "gain", "dead %", "finite")
 
 
 def number(value: float | None) -> str:
@@ -37,36 +41,48 @@ def plain(measures: Measures) -> dict[str, Any]:
     }
 
 
-def contributions(title: str, rows: Sequence[tuple[str, Measures]]) -> str:
-    """Lay out title and one row of measures for each label."""
-    header = "edge (input) term|norm|share|cosine|cancel|gain|dead %|finite"
-    return layout(
-        title,
-        header.split("|"),
+def contributions(title: str, rows: Sequence[tuple[str, Measures, Any]]) -> str:
+    """Lay out title and one row of measures for each label; lines if there are any."""
+    header = [
+        "edge (input) term",
+        "norm",
+        "share",
+        "cosine",
+        "cancel",
+        "gain",
+        "dead %",
+        "finite",
+    ]
+    cells = [
         [
-            [
-                label,
-                number(measures.norm),
-                number(measures.share),
-                number(measures.cosine),
-                number(measures.cancellation),
-                number(measures.gain),
-                number(100 * measures.dead),
-                "yes" if measures.finite else "NO",
-            ]
-            for label, measures in rows
-        ],
-    )
+            label,
+            number(measures.norm),
+            number(measures.share),
+            number(measures.cosine),
+            number(measures.cancellation),
+            number(measures.gain),
+            number(100 * measures.dead),
+            "yes" if measures.finite else "NO",
+        ]
+        for label, measures, _ in rows
+    ]
+    if any(line for _, _, line in rows):
+        header.append("line")
+        for row, (_, _, line) in zip(cells, rows, strict=True):
+            row.append(str(line or ""))
+    return layout(title, header, cells)
 
 
 def layout(title: str, header: Sequence[str], rows: Sequence[list[str]]) -> str:
     """Align rows under header: the first column to the left, the others to the right.
 
-    A first column that would make lines longer than WIDTH loses its middle.
+    A first column wider than NAME that would make lines longer than WIDTH loses its
+    middle.
     """
     columns = list(zip(header, *rows, strict=True))
     widths = [max(len(cell) for cell in column) for column in columns]
-    widths[0] = min(widths[0], WIDTH - sum(width + 2 for width in widths[1:]))
+    room = WIDTH - sum(width + 2 for width in widths[1:])
+    widths[0] = min(widths[0], max(room, NAME))
     lines = [
         "  ".join(
             [

@@ -85,9 +85,13 @@ class Module:
         """Run forward; what it records is known to belong to this module."""
         token = modes.scope.set(self)
         try:
-            return self.forward(*inputs, **options)
+            y = self.forward(*inputs, **options)
         finally:
             modes.scope.reset(token)
+        if modes.tracing:
+            for tracer in modes.tracers.get():
+                tracer.returned(self, y)
+        return y
 
     # -- the parts ---------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from operator import attrgetter
 from sys import getrefcount
 from typing import Any, Protocol
@@ -11,7 +11,7 @@ from minigrad.backend import array_module
 from minigrad.errors import GraphError
 from minigrad.kernels._spec import as_array, sum_terms
 from minigrad.tape.graph import OUTPUT, Node, Outputs
-from minigrad.typing import Array
+from minigrad.typing import Array, Terms
 
 _number = attrgetter("number")
 passes = 0
@@ -25,45 +25,60 @@ class Observer(Protocol):
     A target is the `Node` or leaf `Tensor` that receives the gradient.
     """
 
-    def start(self, root: Node) -> None:
-        """See that a pass begins at root; an earlier one may have ended in an error."""
+    def start(self, order: Sequence[Node]) -> None:
+        """See that a pass begins over these nodes, the root first.
+
+        An earlier pass may have ended in an error.
+        """
+
+    def wants(self, node: Node, name: str, target: Any) -> bool:
+        """Tell whether to be shown the terms that node sends to target."""
+        ...
 
     def edge(
-        self, node: Node, name: str, target: Any, terms: Mapping[str, Array], dy: Array
-    ) -> None:
-        """See the terms that node sends to target through its input called name."""
+        self, node: Node, name: str, target: Any, terms: Terms, dy: Array
+    ) -> Terms | None:
+        """See the terms that node sends to target through its input called name.
+
+        What is returned, unless None, flows in their place, and is what the observers
+        that come later see; without any term nothing flows.
+        """
 
     def total(self, target: Any, gradient: Array) -> None:
         """See the sum of all that one pass sent to target, once it is complete."""
 
 
+Observers = tuple[Observer, ...]
+
+
 def run_backward(
-    root: Node, dy: Array, *, retain_graph: bool, observer: Observer | None
+    root: Node, dy: Array, *, retain_graph: bool, observers: Observers
 ) -> None:
     """Send dy from root to every leaf below it, freeing nodes as they are done."""
     global passes
     passes += 1
-    before = None if observer is None else dict[Any, Any]()
+    before = dict[Any, Any]()
     # A view, so that this pass's dy is an object of its own: kernels may remember what
     # they made of one, and the caller may write new numbers into the array meanwhile.
     root.cotangent = dy[...]
     root.owned = False
     order = _collect(root)
-    if observer is not None:
-        observer.start(root)
+    for observer in observers:
+        observer.start(order)
     try:
         for node in order:
-            _visit(node, observer, before)
+            _visit(node, observers, before)
             if not retain_graph:
                 node.free()
     except BaseException:
         for node in order:
             node.cotangent = None
         raise
-    if observer is not None and before is not None:
-        for leaf, old in before.items():
-            new = leaf.cotangent
-            observer.total(leaf, new if old is None else as_array(new - old))
+    for leaf, old in before.items():
+        new = leaf.cotangent
+        own = new if old is None else as_array(new - old)
+        for observer in observers:
+            observer.total(leaf, own)
 
 
 def _collect(root: Node) -> list[Node]:
@@ -84,16 +99,17 @@ def _collect(root: Node) -> list[Node]:
     return sorted(found, key=_number, reverse=True)
 
 
-def _visit(
-    node: Node, observer: Observer | None, before: dict[Any, Any] | None
-) -> None:
+def _visit(node: Node, observers: Observers, before: dict[Any, Any]) -> None:
     """Hand the gradient that has arrived at node on to its targets."""
     dy = node.cotangent
+    if dy is None:
+        return  # An observer let nothing flow here.
     node.cotangent = None
     if node.outputs is not None:
-        dy = _gather(node.outputs, dy)
-    elif observer is not None:
-        observer.total(node, dy)
+        dy = gather(node.outputs, dy)
+    elif observers:
+        for observer in observers:
+            observer.total(node, dy)
     if node.tensor is not None:
         node.tensor.add_gradient(dy)
     if node.kernel is OUTPUT:
@@ -103,10 +119,15 @@ def _visit(
     for index, target in enumerate(node.targets):
         if target is None:
             continue
-        if observer is None:
-            dx = kernel.gradient(index, dy, record)  # type: ignore[arg-type]
+        if observers:
+            dx = _show(node, index, target, dy, observers)
+            if dx is None:
+                continue
+            if type(target) is not Node and target not in before:
+                old = target.cotangent
+                before[target] = None if old is None else old.copy()
         else:
-            dx = _show(node, index, target, dy, observer, before)
+            dx = kernel.gradient(index, dy, record)  # type: ignore[arg-type]
         fresh = dx is not dy and (dx.base is None or _sole_view(dx))
         arrived = target.cotangent
         if arrived is None:
@@ -136,20 +157,24 @@ def _show(
     index: int,
     target: Any,
     dy: Array,
-    observer: Observer,
-    before: dict[Any, Any] | None,
-) -> Array:
-    """Show the terms of one input's gradient; return what runs when nobody looks."""
+    observers: Observers,
+) -> Array | None:
+    """Show the terms of one input's gradient; return what is to flow, if anything."""
     kernel, record = node.kernel, node.record
     assert record is not None
-    assert before is not None
-    if type(target) is not Node and target not in before:
-        old = target.cotangent
-        before[target] = None if old is None else old.copy()
     name = kernel.inputs(len(record.shapes))[index]
+    curious = [one for one in observers if one.wants(node, name, target)]
+    if not curious:
+        return kernel.gradient(index, dy, record)
     terms = kernel.backward_terms(name, dy, record)
-    observer.edge(node, name, target, terms, dy)
-    if kernel.variadic or kernel.fast[index] is None:
+    changed = False
+    for observer in curious:
+        other = observer.edge(node, name, target, terms, dy)
+        if other is not None:
+            terms, changed = other, True
+    if not terms:
+        return None
+    if changed or kernel.variadic or kernel.fast[index] is None:
         return sum_terms(list(terms.values()))
     # Not the terms' sum: looking must not change a bit, and the observer is to see
     # whether the terms explain what training uses.
@@ -164,7 +189,7 @@ def _place(node: Node, dy: Array) -> None:
     target.cotangent[node.record.saved] = dy  # type: ignore[union-attr]
 
 
-def _gather(outputs: Outputs, arrived: list[Any]) -> Any:
+def gather(outputs: Outputs, arrived: list[Any]) -> Any:
     """Build dy of a kernel with several outputs; those nobody used get zeros."""
     xp = array_module(next(part for part in arrived if part is not None))
     return outputs.make(

@@ -46,6 +46,9 @@ def apply(kernel: Kernel, *inputs: Any, **params: Any) -> Any:
         else:
             targets.append(None)
     y, record = kernel.run(*arrays, **params)
+    if modes.tracing:
+        for tracer in modes.tracers.get():
+            tracer.ran(kernel, inputs, arrays, y)
     if not tracked:
         return _unrecorded(y, f"no input of {kernel.name} required a gradient")
     if not modes.recording.get():
@@ -61,6 +64,9 @@ def apply(kernel: Kernel, *inputs: Any, **params: Any) -> Any:
     saved = record.saved
     if saved:
         node.locked = lock(saved, kernel.name)
+    if modes.tracing:
+        for tracer in modes.tracers.get():
+            tracer.made(node)
     return _several(node, y) if isinstance(y, tuple) else _tracked(y, node)
 
 
@@ -213,7 +219,7 @@ class Tensor(Operators):
             self.node,
             cotangent,
             retain_graph=retain_graph,
-            observer=modes.observer.get(),
+            observers=modes.observers.get(),
         )
 
     def _given(self, dy: Any) -> Any:
