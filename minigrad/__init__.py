@@ -11,7 +11,9 @@ from minigrad.errors import (
     GradientCheckError,
     GraphError,
     MinigradError,
+    NonFiniteError,
     ShapeError,
+    WatchpointError,
 )
 from minigrad.random import manual_seed
 from minigrad.serialization import load, save
@@ -36,9 +38,11 @@ __all__ = [
     "GradientCheckError",
     "GraphError",
     "MinigradError",
+    "NonFiniteError",
     "Parameter",
     "ShapeError",
     "Tensor",
+    "WatchpointError",
     "__version__",
     "enable_grad",
     "from_dlpack",

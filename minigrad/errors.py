@@ -34,6 +34,23 @@ class GraphError(MinigradError, RuntimeError):
     """A gradient or graph operation is not possible; the message says why."""
 
 
+class NonFiniteError(MinigradError, ArithmeticError):
+    """A number that is not finite was made; the message says where and of what."""
+
+
+class WatchpointError(MinigradError, RuntimeError):
+    """A condition on a term holds that a watchpoint waited for.
+
+    Attributes:
+        seen: the term, as the condition saw it; its array is a copy.
+    """
+
+    def __init__(self, message: str, seen: object) -> None:
+        """Carry the message and what was seen."""
+        super().__init__(message)
+        self.seen = seen
+
+
 class FileFormatError(MinigradError, ValueError):
     """A file is missing, damaged or not what its name says."""
 

@@ -3,21 +3,31 @@
 from minigrad.inspect.diff import Diff, Divergence
 from minigrad.inspect.flow import Flow, Information, gradient_flow
 from minigrad.inspect.history import OverTime
+from minigrad.inspect.interventions import Intervention, detach, drop, scale
 from minigrad.inspect.measures import Measures
 from minigrad.inspect.records import Edge, Source, Target, Term
-from minigrad.inspect.sources import along
+from minigrad.inspect.sources import Along, along
+from minigrad.inspect.watch import Seen, detect_nonfinite, watch
 
 __all__ = [
+    "Along",
     "Diff",
     "Divergence",
     "Edge",
     "Flow",
     "Information",
+    "Intervention",
     "Measures",
     "OverTime",
+    "Seen",
     "Source",
     "Target",
     "Term",
     "along",
+    "detach",
+    "detect_nonfinite",
+    "drop",
     "gradient_flow",
+    "scale",
+    "watch",
 ]

@@ -293,11 +293,12 @@ def gradient_flow(
         raise ArgumentError(got(who, "keep", repr(keep), rule))
     if not isinstance(passes, int) or passes < 1:
         raise ArgumentError(got(who, "passes", repr(passes), "at least 1"))
+    known = Names(model, names)
     recorder = Recorder(
-        Names(model, names),
+        known,
         Selection.of(who, name, kernel, module),
         Sources(sources) if sources else None,
-        Trace(keep == "arrays"),
+        Trace(known, keep == "arrays"),
         passes,
         keep == "arrays",
     )

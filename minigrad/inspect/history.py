@@ -7,6 +7,7 @@ that can be wrong with it.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from typing import Final, NamedTuple
 
@@ -14,6 +15,7 @@ from minigrad.inspect import reasons, tables
 from minigrad.inspect.means import Means
 from minigrad.inspect.records import Pass, Target
 from minigrad.inspect.sketch import Series, Sketch
+from minigrad.inspect.trace import Fault
 
 TRACKED: Final = ("norm", "dead", "update")
 """What is sketched over time, of each gradient."""
@@ -113,16 +115,16 @@ class History:
         self._means = Means()
         self._mean: tuple[int, Pass] = (0, {})
 
-    def add(self, one: Pass) -> None:
-        """Count a pass in."""
+    def add(self, one: Pass, fault: Fault | None = None) -> None:
+        """Count a pass in; fault is what its forward pass had, if that was seen."""
         self.count += 1
         self.recent.append(one)
         self._means.add(one)
         # In the order of backward, so that the first fault is nearest to the cause.
         for name, target in reversed(one.items()):
-            self._note(name, target, one)
+            self._note(name, target, one, fault)
 
-    def _note(self, name: str, target: Target, one: Pass) -> None:
+    def _note(self, name: str, target: Target, one: Pass, fault: Fault | None) -> None:
         if name not in self.over_time:
             self.over_time[name] = OverTime(name)
         self.over_time[name].add(self.count, target)
@@ -133,12 +135,11 @@ class History:
         bare = target._replace(array=None)
         self.last[name] = Event(self.count, bare, "")
         if name not in self.ill and reasons.verdict(bare) != "healthy":
-            self.ill[name] = Event(self.count, bare, reasons.explain(bare, one))
+            self.ill[name] = Event(self.count, bare, reasons.explain(bare, one, fault))
         if self.fault is None and not bare.measures.finite:
-            self.fault = Event(self.count, bare, reasons.explain(bare, one))
-        # Written so that NaN is the worst of all.
+            self.fault = Event(self.count, bare, reasons.explain(bare, one, fault))
         known = self.worst.get(name)
-        if known is None or not bare.error <= known.target.error:
+        if known is None or _is_worse(bare.error, known.target.error):
             self.worst[name] = Event(self.count, bare, "")
         known = self.dead.get(name)
         most = known.target.measures.dead if known else 0.0
@@ -152,3 +153,8 @@ class History:
         if self._mean[0] != self.count:
             self._mean = self.count, self._means.result()
         return self._mean[1]
+
+
+def _is_worse(error: float, known: float) -> bool:
+    """Compare errors; NaN is worse than any number, and the first NaN stays."""
+    return not math.isnan(known) and not error <= known

@@ -164,6 +164,8 @@ def _sums(array: Array, total: Array) -> list[Array]:
 def _fetch(values: list[Array]) -> list[float]:
     """Bring 0-d arrays to the host, all in one transfer."""
     xp = array_module(values[0])
+    if xp is numpy:
+        return [float(value) for value in values]
     return to_host(
         xp.stack([xp.asarray(value, dtype="float64") for value in values])
     ).tolist()

@@ -61,6 +61,10 @@ class Names:
         key = target.number if isinstance(target, Node) else ("leaf", id(target))
         return self._first.get(key)
 
+    def leaf(self, tensor: Tensor) -> str | None:
+        """Return the first name of a tensor that a call was given, or None."""
+        return self._first.get(_key(tensor))
+
     def owner(self, target: Node | Tensor) -> str:
         """Return the path of the module that owns a parameter, "" if there is none."""
         if id(target) not in self.parameters:

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
+from minigrad.inspect.evidence import KNOWN
 from minigrad.inspect.measures import NOISE, Measures, epsilon
 from minigrad.inspect.records import Edge, Pass, Target
 from minigrad.inspect.tables import number as text
+from minigrad.inspect.trace import Fault, at
 
 TINY: Final = 1e-8
 """An rms below it is tiny: at rate 0.1 a float32 weight of 0.05, whose neighbours are
@@ -27,9 +29,6 @@ _NO_INPUT: Final = "a weight gets nothing from inputs that are 0"
 _NO_FACTOR: Final = "a factor gets nothing where the other one is 0"
 
 HINTS: Final[Mapping[str, str]] = {
-    "relu x": "relu passes nothing where its input is not positive",
-    "hardtanh x": "hardtanh passes nothing outside its interval",
-    "dropout x": "dropout passes nothing where its mask drops",
     "linear w": _NO_INPUT,
     "linear_no_bias w": _NO_INPUT,
     "conv2d w": _NO_INPUT,
@@ -37,6 +36,15 @@ HINTS: Final[Mapping[str, str]] = {
     "mul b": _NO_FACTOR,
 }
 """By kernel and input: how it makes zeros of a gradient that is not zero."""
+
+SLOPES: Final[Mapping[str, str]] = {
+    "sigmoid x": "the slope of sigmoid is at most 1/4",
+    "tanh x": "the slope of tanh is below 1 everywhere but at 0",
+}
+"""By kernel and input: why it shrinks gradients, saturated or not."""
+
+MOSTLY: Final = 0.5
+"""Share of idle elements from which on they are said to be the reason."""
 
 
 def verdict(target: Target) -> str:
@@ -54,11 +62,15 @@ def verdict(target: Target) -> str:
     return "huge" if size > HUGE else "healthy"
 
 
-def explain(target: Target, one: Pass) -> str:
-    """Say why target is what its verdict is in one pass: the sentence about it."""
+def explain(target: Target, one: Pass, fault: Fault | None = None) -> str:
+    """Say why target is what its verdict is in one pass: the sentence about it.
+
+    fault is what the forward pass had that was not finite, if that was seen.
+    """
     found = verdict(target)
     if found == "not finite":
-        return f"is not finite: {_origin_of_faults(target, one)}."
+        before = f"; before that, in forward, {fault.sentence}" if fault else ""
+        return f"is not finite: {_origin_of_faults(target, one)}{before}."
     if found == "zero":
         return f"is exactly zero: {_origin_of_zeros(target, one)}."
     if found == "noise":
@@ -115,7 +127,7 @@ def _origin_of_faults(target: Target, one: Pass) -> str:
             terms = [term.name for term in edge.terms if not term.measures.finite]
             where = f"term {terms[0]}" if terms else "in the sum of its finite terms"
             return (
-                f"it began in {edge.title}, {where}, where a finite gradient of norm "
+                f"it began in {_place(edge)}, {where}, where a finite gradient of norm "
                 f"{_joint_norm(arrived)} had arrived"
             )
         target = faulty[0]
@@ -143,9 +155,21 @@ def _maker_of_zeros(edge: Edge, arrived: list[Target]) -> str:
             f"the terms of {edge.title} cancel exactly, {terms}, where a gradient of "
             f"norm {norm} had arrived"
         )
-    hint = HINTS.get(f"{edge.kernel} {edge.input}")
-    made = f"{edge.title} made zeros of a gradient of norm {norm}"
+    made = f"{_place(edge)} made zeros of a gradient of norm {norm}"
+    hint = _state_of(edge, MOSTLY) or HINTS.get(f"{edge.kernel} {edge.input}")
     return f"{made} ({hint})" if hint else made
+
+
+def _place(edge: Edge) -> str:
+    return edge.title + at(edge.line)
+
+
+def _state_of(edge: Edge, least: float) -> str:
+    """Describe the state that lets the edge pass little on, if it holds for enough."""
+    known = KNOWN.get(f"{edge.kernel} {edge.input}")
+    if known is None or edge.idle is None or edge.idle < least:
+        return ""
+    return f"{known.verdict}: {text(100 * edge.idle)} % {known.words}"
 
 
 def _extreme(target: Target, one: Pass, *, tiny: bool) -> str:
@@ -158,17 +182,58 @@ def _extreme(target: Target, one: Pass, *, tiny: bool) -> str:
         source = max(_arrived(path[-1], one), key=lambda above: above.measures.norm)
     start = f"backward() started at {source.name} with norm "
     facts = f"rms {text(_rms(target))}, {bound}; {start}{text(source.measures.norm)}"
-    gains = [(edge.measures.gain, edge) for edge in path if edge.measures.gain]
-    if not gains:
+    groups = _by_kernel(path)
+    if not groups:
         return facts
-    gain, edge = (min if tiny else max)(gains, key=lambda pair: pair[0])
-    why = f"with {text(100 * edge.measures.dead)} % zeros"
-    if _cancels(edge.measures, target.dtype):
-        why = "where its terms cancel"
-    return (
-        f"{facts}, and of the {len(path)} edges from there {edge.title} had the "
-        f"{'smallest' if tiny else 'greatest'} gain, {text(gain)}, {why}"
+    worst = (min if tiny else max)(groups, key=lambda group: group.product)
+    (first, *rest) = sorted(
+        worst.edges, key=lambda edge: edge.measures.gain or 1.0, reverse=not tiny
     )
+    head = f"{facts}, and of the {len(path)} edges from there "
+    size = "smallest" if tiny else "greatest"
+    gain, why = text(first.measures.gain), _why(first, target.dtype)
+    if not rest:
+        return f"{head}{_place(first)} had the {size} gain, {gain}, {why}"
+    others = "".join(
+        f", those of {group.kernel} {text(group.product)}"
+        for group in groups
+        if group is not worst
+    )
+    return (
+        f"{head}the {len(worst.edges)} of {worst.kernel} have gains whose product is "
+        f"{text(worst.product)}{others}; the {size}, {gain}, is that of "
+        f"{_place(first)}, {why}"
+    )
+
+
+class _Group(NamedTuple):
+    """The edges of one kernel on a path, and the product of their gains."""
+
+    kernel: str
+    edges: list[Edge]
+    product: float
+
+
+def _by_kernel(path: list[Edge]) -> list[_Group]:
+    edges: dict[str, list[Edge]] = {}
+    for edge in path:
+        if edge.measures.gain:
+            edges.setdefault(edge.kernel, []).append(edge)
+    return [
+        _Group(kernel, own, math.prod(edge.measures.gain or 1.0 for edge in own))
+        for kernel, own in edges.items()
+    ]
+
+
+def _why(edge: Edge, dtype: Any) -> str:
+    """Say what made an edge's gain so small or great."""
+    if _cancels(edge.measures, dtype):
+        return "where its terms cancel"
+    state = _state_of(edge, MOSTLY)
+    if state:
+        return f"a {state}"
+    slope = SLOPES.get(f"{edge.kernel} {edge.input}")
+    return slope or f"with {text(100 * edge.measures.dead)} % zeros"
 
 
 def _state(target: Target) -> str:

@@ -16,6 +16,7 @@ import numpy
 from minigrad.backend import array_module, to_host
 from minigrad.inspect.evidence import idle
 from minigrad.inspect.history import History
+from minigrad.inspect.interventions import Intervention
 from minigrad.inspect.labels import Labels
 from minigrad.inspect.measures import Arrived, Measures, square, weigh
 from minigrad.inspect.names import Names
@@ -23,7 +24,7 @@ from minigrad.inspect.records import Edge, Pass, Source, Target, Term
 from minigrad.inspect.selection import Selection, fits
 from minigrad.inspect.sources import Sources
 from minigrad.inspect.steps import Steps
-from minigrad.inspect.trace import Trace
+from minigrad.inspect.trace import Fault, Trace
 from minigrad.tape import Node, Tensor, modes
 from minigrad.typing import Array, Terms
 
@@ -69,6 +70,7 @@ class Recorder:
         self._chosen: set[Any] | None = None
         self._pending: dict[Any, _Pending] = {}
         self._found: list[Target] = []
+        self._fault: Fault | None = None
 
     @property
     def history(self) -> History:
@@ -90,9 +92,11 @@ class Recorder:
         if not self._selection.everything:
             self._chosen = self._selection.chosen(order, self._labels)
         if self._sources is not None:
-            # Observers in front of this one may change what flows.
-            before = list(modes.observers.get())
-            self._sources.start(order, before[: before.index(self)])
+            known = modes.observers.get()
+            changes = [one for one in known if isinstance(one, Intervention)]
+            self._sources.start(order, changes)
+        self._fault = self.trace.fault
+        self.trace.restart()
 
     def wants(self, node: Node, name: str, target: Node | Tensor) -> bool:
         """Choose the targets that are selected; sources are followed everywhere."""
@@ -214,7 +218,7 @@ class Recorder:
             name = self._unique(target, done)
             done[name] = target._replace(name=name, weight_norm=weight, update=update)
         self._found = []
-        self._history.add(done)
+        self._history.add(done, self._fault)
 
     def _unique(self, target: Target, taken: Pass) -> str:
         """Number what would bear the name of another target."""

@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from typing import Any, NamedTuple, Self
 
 from minigrad.errors import ArgumentError
-from minigrad.inspect.labels import Labels
+from minigrad.inspect.labels import Call, Labels
 from minigrad.tape import Node
 
 Globs = str | Iterable[str] | None
@@ -18,7 +18,8 @@ def globs(who: str, what: str, given: Globs) -> tuple[str, ...] | None:
     """Return given as a tuple; raises ArgumentError for what is no pattern."""
     if given is None:
         return None
-    patterns = (given,) if isinstance(given, str) else tuple(given)
+    several = isinstance(given, Iterable) and not isinstance(given, str)
+    patterns: tuple[Any, ...] = tuple(given) if several else (given,)
     if not patterns or not all(isinstance(one, str) for one in patterns):
         raise ArgumentError(
             f"{who}: {what} {given!r}, expected a shell pattern as 'features.*', or "
@@ -72,4 +73,36 @@ class Selection(NamedTuple):
             fits(self.kernel, call.kernel)
             and fits(self.module, call.module)
             and fits(self.name, labels.target(target))
+        )
+
+
+class Choice(NamedTuple):
+    """Shell patterns for terms, and for the edges that they come over."""
+
+    term: tuple[str, ...] | None
+    kernel: tuple[str, ...] | None
+    module: tuple[str, ...] | None
+    input: tuple[str, ...] | None
+    into: tuple[str, ...] | None
+
+    @classmethod
+    def of(cls, who: str, *given: Globs) -> Self:
+        """Check the patterns, in the order of the fields; raises ArgumentError."""
+        pairs = zip(cls._fields, given, strict=True)
+        return cls(*(globs(who, what, patterns) for what, patterns in pairs))
+
+    def fits_edge(self, call: Call, name: str, target: str) -> bool:
+        """Tell whether the input called name of call, sending to target, is chosen."""
+        return (
+            fits(self.kernel, call.kernel)
+            and fits(self.module, call.module)
+            and fits(self.input, name)
+            and fits(self.into, target)
+        )
+
+    def described(self) -> str:
+        """List the patterns there are."""
+        found = self._asdict().items()
+        return ", ".join(
+            f"{what} {' or '.join(patterns)}" for what, patterns in found if patterns
         )

@@ -105,7 +105,7 @@ class Series:
     [(1, 1), (5, 25), (9, 81)]
     """
 
-    def __init__(self, most: int = 512) -> None:
+    def __init__(self, most: int = 256) -> None:
         """Keep at most `most` points, an even number."""
         self.points: list[tuple[int, float]] = []
         self._most = most

@@ -14,9 +14,10 @@ from typing import Any, Final, NamedTuple
 
 from minigrad.backend import array_module
 from minigrad.errors import ArgumentError, BadIndexError, GraphError, got
+from minigrad.inspect.interventions import Intervention
 from minigrad.kernels._spec import as_array, sum_terms
 from minigrad.tape import Node, Tensor
-from minigrad.tape.backward import Observer, gather
+from minigrad.tape.backward import gather
 from minigrad.tape.graph import OUTPUT
 from minigrad.typing import Array, Terms
 
@@ -60,7 +61,7 @@ class Sources:
         self._seeds: dict[Node, list[tuple[str, Seed]]] = {}
         # By target: source -> its part; a list, one entry an output, if several.
         self._held: dict[Any, dict[str, Any]] = {}
-        self._changes: Sequence[Observer] = ()
+        self._changes: Sequence[Intervention] = ()
         for name, source in given.items():
             self._add(name, source)
 
@@ -86,8 +87,8 @@ class Sources:
             )
         seeds += _slices(name, source) if isinstance(source, Along) else [(name, _all)]
 
-    def start(self, order: Sequence[Node], changes: Sequence[Observer]) -> None:
-        """Begin a pass, whose terms changes replace."""
+    def start(self, order: Sequence[Node], changes: Sequence[Intervention]) -> None:
+        """Begin a pass in which changes are made to the terms."""
         self._held = {}
         self._changes = changes
 

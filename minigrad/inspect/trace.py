@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import linecache
 import sys
+from collections import Counter
 from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
-from minigrad.tape import Node
+from minigrad.inspect import faults
+from minigrad.inspect.names import Names
+from minigrad.tape import Node, Tensor, modes
 from minigrad.typing import Array
 
 _PACKAGE = str(Path(__file__).parents[1])
@@ -41,26 +44,82 @@ def user_line() -> Line | None:
     return Line(frame.f_code.co_filename, frame.f_lineno)
 
 
+def at(line: Line | None) -> str:
+    """Word a line as the end of a clause, or ""."""
+    return f" at {line}" if line else ""
+
+
+class Fault(NamedTuple):
+    """The first result of a forward pass that is not finite.
+
+    Attributes:
+        label: of the call that made it; that of `Labels`, if all calls took part.
+        kernel: its kernel's name.
+        line: of the user's code that called it.
+        sentence: all there is to say, without a full stop.
+    """
+
+    label: str
+    kernel: str
+    line: Line | None
+    sentence: str
+
+
 class Trace:
     """Traces the calls of a block: where they were made and, if asked, their results.
 
     Attributes:
         lines: node -> line of the user's code. Entries go when their graph does.
         values: node -> a copy of y, an array or a NamedTuple of arrays.
+        fault: the first result not finite since the last `restart`.
     """
 
-    def __init__(self, keep: bool) -> None:
-        """Remember lines, and if keep is True values too."""
+    def __init__(self, names: Names, keep: bool) -> None:
+        """Remember lines, and if keep is True values too; names are for faults."""
         self.lines: MutableMapping[Node, Line | None] = WeakKeyDictionary()
         self.values: MutableMapping[Node, Any] = WeakKeyDictionary()
+        self.fault: Fault | None = None
+        self._names = names
         self._keep = keep
         self._last: Any = None
+        self._counts: Counter[str] = Counter()
+
+    def restart(self) -> None:
+        """Begin a new forward pass: count calls from 1, forget the fault."""
+        self.fault = None
+        self._counts.clear()
 
     def ran(
         self, kernel: Any, inputs: tuple[Any, ...], arrays: list[Array], y: Any
     ) -> None:
-        """Hold y until its node is known."""
+        """Hold y until its node is known, and look whether it is finite."""
         self._last = y if self._keep else None
+        module = self._names.module(modes.scope.get())
+        stem = f"{module}/{kernel.name}" if module else kernel.name
+        self._counts[stem] += 1
+        if self.fault is None and not faults.is_finite(y):
+            label = f"{stem}#{self._counts[stem]}"
+            line = user_line()
+            sentence = self._fault(label + at(line), kernel, inputs, arrays, y)
+            self.fault = Fault(label, kernel.name, line, sentence)
+
+    def _fault(
+        self, call: str, kernel: Any, inputs: Any, arrays: list[Array], y: Any
+    ) -> str:
+        given = next(faults.culprits(kernel, inputs, arrays), None)
+        if given is None:
+            operands = dict(zip(kernel.inputs(len(arrays)), arrays, strict=True))
+            return (
+                f"{call} made {faults.faulty(y)} of y, of finite inputs: "
+                f"{faults.statistics(operands)}"
+            )
+        name, value, array = given
+        known = isinstance(value, Tensor) and (self._names.leaf(value) or value.name)
+        own = f", `{known}`," if known else ""
+        return (
+            f"{call} was given what is not finite: its input {name}{own} has "
+            f"{faults.faulty(array)}"
+        )
 
     def made(self, node: Node) -> None:
         """Remember where node was made, and of what value."""

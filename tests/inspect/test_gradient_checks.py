@@ -51,7 +51,9 @@ def test_rounding_passes_in_every_dtype(dtype):
 def test_a_gradient_that_is_not_finite_fails_both_checks(custom):
     kernel = custom(lambda dy: {"direct": dy * np.nan})
     flow = record(lambda x: apply(kernel, x), leaf([1.0]))
-    with pytest.raises(GradientCheckError, match=r"began in custom#1 \(x\), term dir"):
+    with pytest.raises(
+        GradientCheckError, match=r"began in custom#1 \(x\) at .*, term"
+    ):
         flow.assert_finite()
     with pytest.raises(GradientCheckError, match=r"is not finite .* assert_finite\(\)"):
         flow.assert_conserved()

@@ -1,0 +1,187 @@
+"""Changing what flows back: drop, scale or detach terms by name, and run on.
+
+An ablation asks what training would be without one path of the gradient. Terms are
+chosen by shell patterns; what is chosen is changed before it is added up, recorded by
+`gradient_flow`, or sent further.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from minigrad.backend import array_module
+from minigrad.errors import ArgumentError, got
+from minigrad.inspect.labels import Labels
+from minigrad.inspect.names import Names
+from minigrad.inspect.selection import Choice, Globs, fits
+from minigrad.tape import Node, Tensor, modes
+from minigrad.typing import Array, Terms
+
+
+class Intervention:
+    """Changes the chosen terms of the backward passes in a block.
+
+    Attributes:
+        changed: every term that was changed, as `consumer (input) term`, in the order
+            of backward, each once.
+    """
+
+    def __init__(self, who: str, factor: float | None, names: Names, choice: Choice):
+        """Multiply what is chosen by factor; None lets nothing flow in its place."""
+        self.changed: dict[str, None] = {}
+        self._who, self._factor, self._choice = who, factor, choice
+        self._names = names
+        self._labels = Labels(names, (), {})
+        self._passed: dict[str, None] = {}
+
+    def start(self, order: Sequence[Node]) -> None:
+        """Label the calls of a pass."""
+        self._labels = Labels(self._names, order, {})
+
+    def wants(self, node: Node, name: str, target: Any) -> bool:
+        """Choose by all but the term, whose name is not known yet."""
+        call, title = self._labels.call(node), self._labels.target(target)
+        chosen = self._choice.fits_edge(call, name, title)
+        if not chosen:
+            self._passed[f"{call.label} ({name})"] = None
+        return chosen
+
+    def edge(
+        self, node: Node, name: str, target: Any, terms: Terms, dy: Any
+    ) -> Terms | None:
+        """Replace the chosen terms; None if there is none among these."""
+        call = self._labels.call(node)
+        kept: Terms = {}
+        touched = False
+        for term, array in terms.items():
+            place = f"{call.label} ({name}) {term}"
+            if not fits(self._choice.term, term):
+                self._passed[place] = None
+                kept[term] = array
+                continue
+            touched = True
+            self.changed[place] = None
+            if self._factor is not None:
+                kept[term] = self._times(array)
+        return kept if touched else None
+
+    def _times(self, array: Array) -> Array:
+        # Not 0 * array, which leaves NaN of what is not finite.
+        if self._factor == 0:
+            return array_module(array).zeros_like(array)
+        return array * self._factor
+
+    def total(self, target: Node | Tensor, gradient: Array) -> None:
+        """Sums are of no concern."""
+
+    def expect_changes(self) -> None:
+        """Raise ArgumentError if passes ran and nothing in them was chosen."""
+        if self.changed or not self._passed:
+            return
+        wanted = self._choice.described()
+        close = difflib.get_close_matches(wanted, self._passed, 3, 0.3)
+        listed = " or ".join(close or list(self._passed)[:3])
+        raise ArgumentError(
+            f"{self._who}: no term of the backward pass fits {wanted}, expected one as "
+            f"{listed}"
+        )
+
+
+@contextmanager
+def _intervene(
+    who: str, factor: float | None, model: Any, names: Any, choice: Choice
+) -> Generator[Intervention]:
+    intervention = Intervention(who, factor, Names(model, names), choice)
+    with modes.observed(intervention, first=True):
+        yield intervention
+    intervention.expect_changes()
+
+
+def drop(
+    term: Globs = None,
+    *,
+    model: Any = None,
+    names: Mapping[str, Tensor] | None = None,
+    kernel: Globs = None,
+    module: Globs = None,
+    input: Globs = None,
+    into: Globs = None,
+) -> Any:
+    """Put zeros in the place of terms, in the backward passes inside the block.
+
+    Args:
+        term: a shell pattern, or several, for names of terms; None takes all.
+        model: its parameters and modules give gradients and calls their names.
+        names: more tensors to name.
+        kernel: patterns for the kernel that sends the term.
+        module: patterns for the path of the module that called it.
+        input: patterns for the name of the kernel's input that the term belongs to.
+        into: patterns for the gradient that the term is a part of.
+
+    The block's value lists in `changed` what was. Raises ArgumentError at the end of
+    the block if passes ran and nothing fitted.
+
+    >>> from minigrad import inspect, tensor
+    >>> x = tensor([3.0], requires_grad=True)
+    >>> with inspect.drop(kernel="mul", input="a"):
+    ...     (x * x).backward()
+    >>> x.grad.item()
+    3.0
+    """
+    choice = Choice.of("drop", term, kernel, module, input, into)
+    return _intervene("drop", 0.0, model, names, choice)
+
+
+def scale(
+    factor: float,
+    term: Globs = None,
+    *,
+    model: Any = None,
+    names: Mapping[str, Tensor] | None = None,
+    kernel: Globs = None,
+    module: Globs = None,
+    input: Globs = None,
+    into: Globs = None,
+) -> Any:
+    """Multiply terms by factor, in the backward passes inside the block; see `drop`.
+
+    >>> from minigrad import inspect, tensor
+    >>> x = tensor([3.0], requires_grad=True)
+    >>> with inspect.scale(-1, kernel="mul") as change:
+    ...     (x * x).backward()
+    >>> x.grad.item(), list(change.changed)
+    (-6.0, ['mul#1 (a) direct', 'mul#1 (b) direct'])
+    """
+    if isinstance(factor, bool) or not isinstance(factor, int | float):
+        raise ArgumentError(got("scale", "factor", repr(factor), "a real number"))
+    choice = Choice.of("scale", term, kernel, module, input, into)
+    return _intervene("scale", float(factor), model, names, choice)
+
+
+def detach(
+    term: Globs = None,
+    *,
+    model: Any = None,
+    names: Mapping[str, Tensor] | None = None,
+    kernel: Globs = None,
+    module: Globs = None,
+    input: Globs = None,
+    into: Globs = None,
+) -> Any:
+    """Let nothing flow in the place of terms, as if inputs were detached; see `drop`.
+
+    What receives nothing else has no gradient afterwards, and nothing behind it is
+    computed.
+
+    >>> from minigrad import inspect, tensor
+    >>> x = tensor([3.0], requires_grad=True)
+    >>> with inspect.detach(kernel="exp"):
+    ...     x.exp().backward()
+    >>> x.has_grad
+    False
+    """
+    choice = Choice.of("detach", term, kernel, module, input, into)
+    return _intervene("detach", None, model, names, choice)

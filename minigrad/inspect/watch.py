@@ -1,0 +1,241 @@
+"""Stopping where something happens: at a term that meets a condition, at a NaN."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import numpy
+
+from minigrad.backend import array_module, to_host
+from minigrad.errors import ArgumentError, NonFiniteError, WatchpointError, got
+from minigrad.inspect import faults
+from minigrad.inspect.labels import Labels
+from minigrad.inspect.measures import square
+from minigrad.inspect.names import Names
+from minigrad.inspect.selection import Choice, Globs, fits
+from minigrad.inspect.tables import number
+from minigrad.inspect.trace import Line, Trace, at
+from minigrad.tape import Node, Tensor, modes
+from minigrad.typing import Array, Terms
+
+
+class Seen(NamedTuple):
+    """A term as it flows by.
+
+    Attributes:
+        consumer: label of the kernel call that sends it, as `0/linear#1`.
+        kernel, module: name of its kernel, path of the module that called it.
+        input: the kernel's input that it belongs to.
+        term: its name.
+        into: name of the gradient that it is a part of.
+        line: of the user's code that called the kernel, if the block holds that too.
+        array: the term itself; copy what should outlive the condition.
+    """
+
+    consumer: str
+    kernel: str
+    module: str
+    input: str
+    term: str
+    into: str
+    line: Line | None
+    array: Array
+
+    @property
+    def norm(self) -> float:
+        """Euclidean norm, in float64."""
+        return to_host(square(self.array)).item() ** 0.5
+
+    @property
+    def rms(self) -> float:
+        """Root mean square of the elements."""
+        return self.norm / (self.array.size or 1) ** 0.5
+
+    @property
+    def dead(self) -> float:
+        """Fraction of elements that are exactly 0."""
+        alive = to_host(array_module(self.array).count_nonzero(self.array)).item()
+        return 1 - alive / self.array.size if self.array.size else 0.0
+
+    @property
+    def finite(self) -> bool:
+        """Whether no element is infinite or NaN."""
+        return faults.is_finite(self.array)
+
+    def __str__(self) -> str:
+        where = f"{self.consumer} ({self.input}) {self.term}, into `{self.into}`"
+        return f"{where},{at(self.line)}" if self.line else where
+
+
+class _Watcher:
+    """Labels the calls of each pass; the base of what stops a pass."""
+
+    def __init__(self, names: Names) -> None:
+        self.trace = Trace(names, keep=False)
+        self._names = names
+        self._labels = Labels(names, (), {})
+
+    def start(self, order: Sequence[Node]) -> None:
+        self._labels = Labels(self._names, order, self.trace.lines)
+        self.trace.restart()
+
+    def seen(self, node: Node, name: str, target: Any, term: str, array: Array) -> Seen:
+        call = self._labels.call(node)
+        title = self._labels.target(target)
+        return Seen(
+            call.label, call.kernel, call.module, name, term, title, call.line, array
+        )  # fmt: skip
+
+
+class _Watchpoint(_Watcher):
+    """Raises WatchpointError at the first chosen term that meets a condition."""
+
+    def __init__(
+        self, names: Names, condition: Callable[[Seen], Any], choice: Choice
+    ) -> None:
+        super().__init__(names)
+        self._condition, self._choice = condition, choice
+
+    def wants(self, node: Node, name: str, target: Any) -> bool:
+        title = self._labels.target(target)
+        return self._choice.fits_edge(self._labels.call(node), name, title)
+
+    def edge(self, node: Node, name: str, target: Any, terms: Terms, dy: Any) -> None:
+        for term, array in terms.items():
+            seen = self.seen(node, name, target, term, array)
+            if not fits(self._choice.term, term) or not self._condition(seen):
+                continue
+            facts = f"norm {number(seen.norm)}, rms {number(seen.rms)}"
+            raise WatchpointError(
+                f"watch: the condition holds for {seen}: {facts}, "
+                f"{number(100 * seen.dead)} % zeros",
+                seen._replace(array=array.copy()),
+            )
+
+    def total(self, target: Any, gradient: Array) -> None:
+        """Sums are of no concern."""
+
+
+class _Detector(_Watcher):
+    """Raises NonFiniteError at the first number that is not finite."""
+
+    def ran(
+        self, kernel: Any, inputs: tuple[Any, ...], arrays: list[Array], y: Any
+    ) -> None:
+        self.trace.ran(kernel, inputs, arrays, y)
+        if self.trace.fault is not None:
+            raise NonFiniteError(f"forward: {self.trace.fault.sentence}")
+
+    def made(self, node: Node) -> None:
+        self.trace.made(node)
+
+    def returned(self, module: Any, y: Any) -> None:
+        """Calls of modules are of no concern."""
+
+    def wants(self, node: Node, name: str, target: Any) -> bool:
+        return True
+
+    def edge(self, node: Node, name: str, target: Any, terms: Terms, dy: Any) -> None:
+        for term, array in terms.items():
+            if faults.is_finite(array):
+                continue
+            seen = self.seen(node, name, target, term, array)
+            saved = node.record.saved  # type: ignore[union-attr]
+            operands = faults.statistics(faults.saved_operands(saved))
+            norm = number(to_host(square(dy)).item() ** 0.5)
+            raise NonFiniteError(
+                f"backward: {seen} has {faults.faulty(array)}, where a finite "
+                f"gradient of norm {norm} had arrived"
+                + (f"; saved: {operands}" if operands else "")
+            )
+
+    def total(self, target: Any, gradient: Array) -> None:
+        if faults.is_finite(gradient):
+            return
+        title = self._labels.target(target)
+        raise NonFiniteError(
+            f"backward: the gradient of `{title}` has {faults.faulty(gradient)}, "
+            "though all terms are finite: their sum overflows, or backward() was given "
+            "it"
+        )
+
+
+@contextmanager
+def watch(
+    condition: Callable[[Seen], Any],
+    *,
+    model: Any = None,
+    names: Mapping[str, Tensor] | None = None,
+    term: Globs = None,
+    kernel: Globs = None,
+    module: Globs = None,
+    input: Globs = None,
+    into: Globs = None,
+) -> Generator[None]:
+    """Stop a backward pass inside the block at the first term that meets a condition.
+
+    Args:
+        condition: function of a `Seen`; what it returns is taken as true or false.
+        model: its parameters and modules give gradients and calls their names.
+        names: more tensors to name.
+        term: shell patterns for the terms to look at; None takes all.
+        kernel: patterns for the kernel that sends the term.
+        module: patterns for the path of the module that called it.
+        input: patterns for the name of the kernel's input that the term belongs to.
+        into: patterns for the gradient that the term is a part of.
+
+    Raises WatchpointError, which says where; its `seen` holds the term. Some leaves have
+    a new gradient then and others have not: clear all before you go on.
+
+    >>> from minigrad import WatchpointError, inspect, tensor
+    >>> x = tensor([3.0], requires_grad=True)
+    >>> try:
+    ...     with inspect.watch(lambda seen: seen.norm > 5, names={"x": x}):
+    ...         (x * x * x).backward()
+    ... except WatchpointError as error:
+    ...     print(error.seen.term, error.seen.into, error.seen.norm)
+    direct x 9.0
+    """
+    if not callable(condition):
+        kind = f"a {type(condition).__name__}"
+        raise ArgumentError(got("watch", "condition is", kind, "a function of a Seen"))
+    choice = Choice.of("watch", term, kernel, module, input, into)
+    watchpoint = _Watchpoint(Names(model, names), condition, choice)
+    with modes.traced(watchpoint.trace), modes.observed(watchpoint):
+        yield
+
+
+@contextmanager
+def detect_nonfinite(
+    model: Any = None, *, names: Mapping[str, Tensor] | None = None
+) -> Generator[None]:
+    """Stop at the first infinite number or NaN of the passes inside the block.
+
+    Looks at the result of every kernel call, under no_grad() too, and at every term of
+    backward. Costs one more pass over each array, and the terms.
+
+    Args:
+        model: its parameters and modules give gradients and calls their names.
+        names: more tensors to name.
+
+    Raises NonFiniteError, naming the kernel call, the term, the line of the caller's
+    code, and the operands with their ranges.
+
+    >>> from minigrad import NonFiniteError, inspect, tensor
+    >>> try:
+    ...     with inspect.detect_nonfinite():
+    ...         tensor([1.0, 0.0]).log()
+    ... except NonFiniteError as error:
+    ...     print(str(error).partition(",")[0])  # doctest: +ELLIPSIS
+    forward: log#1 at ... made -inf among 2 elements
+    """
+    detector = _Detector(Names(model, names))
+    # NumPy need not warn of what is about to be named.
+    with (
+        numpy.errstate(all="ignore"),
+        modes.traced(detector),
+        modes.observed(detector),
+    ):
+        yield
