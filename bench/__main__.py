@@ -22,6 +22,7 @@ EXAMPLES = """examples:
   python -m bench step vgg --profile    where ours spends its time, kernel by kernel
   python -m bench kernels --match conv  single kernels whose name contains "conv"
   python -m bench memory vgg            peak memory of a training step
+  python -m bench inspect --match mlp   what recording its gradients costs
   python -m bench step --save           keep the results in bench/results
   python -m bench report                make the tables of bench/README.md of them
 """
@@ -71,7 +72,7 @@ def _run(options: argparse.Namespace) -> int:
 def _measure(options: argparse.Namespace, cases: list[Case], setting: Setting) -> None:
     """Run the cases and print a table, and a JSON line if asked."""
     suite = options.suite
-    if not has("torch"):
+    if suite != "inspect" and not has("torch"):
         print("PyTorch is not installed: `pip install torch` to compare with it.")
     width = max(len(case.name) for case in cases)
     unit = "MB" if suite == "memory" else "ms"

@@ -15,6 +15,9 @@ import numpy
 CHANNELS_LAST = "torch channels_last"
 """PyTorch with images as (N, H, W, C) in memory, which a user has to ask for."""
 
+UNOBSERVED = "minigrad unobserved"
+"""Ours with nobody looking, beside ours while somebody does."""
+
 
 @dataclass(frozen=True)
 class Engine:

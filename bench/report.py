@@ -6,11 +6,11 @@ import re
 from pathlib import Path
 from typing import Any
 
-from bench.engines import CHANNELS_LAST, RIVALS
+from bench.engines import CHANNELS_LAST, RIVALS, UNOBSERVED
 from bench.store import FOLDER, UNITS, headline, load, write
 
 README = Path(__file__).parent / "README.md"
-ENGINES = ("torch", CHANNELS_LAST, *RIVALS)
+ENGINES = ("torch", CHANNELS_LAST, *RIVALS, UNOBSERVED)
 """Beside ours, in the order of the columns."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from bench.engines import CHANNELS_LAST, ENGINES
 from bench.harness import Case, Step
@@ -13,6 +14,11 @@ from bench.rivals import CNN, MLP
 
 def train(name: str, engine_name: str) -> Step:
     """Set up one network in one engine; each step trains on the same batch."""
+    return prepare(name, engine_name)[1]
+
+
+def prepare(name: str, engine_name: str) -> tuple[Any, Step]:
+    """Do what train does; return the model, too."""
     engine = ENGINES[engine_name]()
     network = NETWORKS[name]
     model = network.build(engine)
@@ -29,7 +35,7 @@ def train(name: str, engine_name: str) -> Step:
         optimizer.step()
         return loss.item()
 
-    return step
+    return model, step
 
 
 def _case(name: str, network: Network) -> Case:

@@ -23,7 +23,13 @@ from bench.engines import RIVALS
 from bench.harness import Result, Setting
 
 FOLDER = Path(__file__).parent / "results"
-UNITS = {"step": "ms", "tape": "ms", "kernels": "ms", "memory": "MB"}
+UNITS = {
+    "step": "ms",
+    "memory": "MB",
+    "tape": "ms",
+    "inspect": "ms",
+    "kernels": "ms",
+}
 """The suites, in the order of the README, and what they measure in."""
 
 

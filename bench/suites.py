@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bench.harness import Case
+from bench.inspect import CASES as INSPECT_CASES
 from bench.kernels import CASES as KERNEL_CASES
 from bench.step import CASES as STEP_CASES
 from bench.tape import CASES as TAPE_CASES
@@ -11,5 +12,6 @@ SUITES: dict[str, dict[str, Case]] = {
     "step": {case.name: case for case in STEP_CASES},
     "memory": {case.name: case for case in STEP_CASES},
     "tape": {case.name: case for case in TAPE_CASES},
+    "inspect": {case.name: case for case in INSPECT_CASES},
     "kernels": {case.name: case for case in KERNEL_CASES},
 }

@@ -1,9 +1,9 @@
 """What is measured of a contribution to a gradient, and how.
 
-All sums run in float64 (complex128 for complex arrays) on the device that holds the
-arrays; what comes to the host is one short vector of numbers for each gradient. Squares
-leave float64's range for elements beyond 1e154 or below 1e-162: such norms show as inf
-or 0, while the fractions of zeros stay right.
+Sums run in float64 (see `sums`) on the device that holds the arrays; what comes to the
+host is one short vector of numbers for each gradient. Squares leave float64's range for
+elements beyond 1e154 or below 1e-162: such norms show as inf or 0, while the fractions
+of zeros stay right.
 """
 
 from __future__ import annotations
@@ -12,9 +12,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-import numpy
-
-from minigrad.backend import array_module, to_host
+from minigrad.inspect.sums import Sums, fetch, of_parts
 from minigrad.typing import Array
 
 NOISE: Final = 1000
@@ -90,25 +88,9 @@ class Weighed(NamedTuple):
     source_error: float
 
 
-class _Sums(NamedTuple):
-    """Of one array a: <a, a>, <a, total>, sum |a|, how many elements are not 0."""
-
-    square: float
-    inner: float
-    magnitude: float
-    alive: float
-
-
 def epsilon(dtype: Any) -> float:
     """Return the spacing of numbers near 1 in dtype."""
     return _EPSILON[dtype.itemsize // (2 if dtype.kind == "c" else 1)]
-
-
-def square(dy: Any) -> Array:
-    """Return the squared norm of dy, a 0-d array; dy may be a tuple of arrays."""
-    parts = [_widen(part) for part in (dy if isinstance(dy, tuple) else (dy,))]
-    with numpy.errstate(all="ignore"):
-        return sum(_dot(part, part) for part in parts)
 
 
 def weigh(
@@ -122,53 +104,16 @@ def weigh(
     before is the squared norm of what had been in gradient's place; the gradient's
     difference to it carries rounding errors of that size.
     """
-    with numpy.errstate(all="ignore"):
-        total = rest = unclaimed = _widen(gradient)
-        rows = [_sums(total, total)]
-        for edge in edges:
-            # A lone term often is the gradient itself: then there is nothing to add up.
-            parts = [total if t is gradient else _widen(t) for t in edge.terms.values()]
-            whole = sum(parts[1:], parts[0])
-            rest = rest - whole
-            each = [rows[0] if p is total else _sums(p, total) for p in parts]
-            rows += [each[0] if whole is parts[0] else _sums(whole, total), *each]
-        for part in map(_widen, sources.values()):
-            unclaimed = unclaimed - part
-            rows.append(_sums(part, total))
-        rows.append([_dot(rest, rest), _dot(unclaimed, unclaimed), before])
-        rows.append([edge.square for edge in edges])
-        rows.append([0.0 if edge.idle is None else edge.idle for edge in edges])
-        numbers = _fetch([value for row in rows for value in row])
+    terms = [list(edge.terms.values()) for edge in edges]
+    numbers = fetch(
+        [
+            *of_parts(gradient, terms, list(sources.values())),
+            before,
+            *(edge.square for edge in edges),
+            *(0.0 if edge.idle is None else edge.idle for edge in edges),
+        ]
+    )
     return _read(edges, list(sources), numbers, gradient.size, epsilon(gradient.dtype))
-
-
-def _widen(array: Array) -> Array:
-    return array.astype("complex128" if array.dtype.kind == "c" else "float64")
-
-
-def _dot(a: Array, b: Array) -> Array:
-    return array_module(a).vdot(a, b).real
-
-
-def _sums(array: Array, total: Array) -> list[Array]:
-    """Return the fields of `_Sums` as 0-d arrays."""
-    xp = array_module(array)
-    return [
-        _dot(array, array),
-        _dot(array, total),
-        xp.sum(xp.abs(array)),
-        xp.count_nonzero(array),
-    ]
-
-
-def _fetch(values: list[Array]) -> list[float]:
-    """Bring 0-d arrays to the host, all in one transfer."""
-    xp = array_module(values[0])
-    if xp is numpy:
-        return [float(value) for value in values]
-    return to_host(
-        xp.stack([xp.asarray(value, dtype="float64") for value in values])
-    ).tolist()
 
 
 def _read(
@@ -179,23 +124,23 @@ def _read(
     eps: float,
 ) -> Weighed:
     """Turn the numbers that weigh has fetched into measures."""
-    width = len(_Sums._fields)
+    width = len(Sums._fields)
     tail = len(numbers) - 3 - 2 * len(edges)
-    sums = (_Sums(*numbers[at : at + width]) for at in range(0, tail, width))
+    read = (Sums(*numbers[at : at + width]) for at in range(0, tail, width))
     rest, unclaimed, before, *others = numbers[tail:]
     arrived, idle = others[: len(edges)], others[len(edges) :]
-    total = next(sums)
-    found = [(next(sums), {name: next(sums) for name in e.terms}) for e in edges]
+    total = next(read)
+    found = [(next(read), {name: next(read) for name in e.terms}) for e in edges]
     spreads = [sum(_root(part.square) for part in parts.values()) for _, parts in found]
     spread, norm = sum(spreads), _root(total.square)
     # Shares of what is mere rounding noise would mean nothing.
     reference = norm if norm > NOISE * eps * spread else 0.0
     scale = spread + _root(before)
 
-    def measure(part: _Sums, spread: float, dy: float | None) -> Measures:
+    def measure(part: Sums, spread: float, dy: float | None) -> Measures:
         return _measure(part, spread, dy, reference, size)
 
-    def alone(part: _Sums, dy: float | None) -> Measures:
+    def alone(part: Sums, dy: float | None) -> Measures:
         return measure(part, _root(part.square), dy)
 
     return Weighed(
@@ -208,7 +153,7 @@ def _read(
             {name: alone(part, dy) for name, part in parts.items()}
             for (_, parts), dy in zip(found, arrived, strict=True)
         ],
-        {name: alone(next(sums), None) for name in sources},
+        {name: alone(next(read), None) for name in sources},
         [
             None if edge.idle is None else share
             for edge, share in zip(edges, idle, strict=True)
@@ -219,7 +164,7 @@ def _read(
 
 
 def _measure(
-    sums: _Sums, spread: float, dy: float | None, reference: float, size: int
+    sums: Sums, spread: float, dy: float | None, reference: float, size: int
 ) -> Measures:
     """Measure one part; spread is the sum of its terms' norms."""
     norm = _root(sums.square)

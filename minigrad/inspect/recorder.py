@@ -18,12 +18,13 @@ from minigrad.inspect.evidence import idle
 from minigrad.inspect.history import History
 from minigrad.inspect.interventions import Intervention
 from minigrad.inspect.labels import Labels
-from minigrad.inspect.measures import Arrived, Measures, square, weigh
+from minigrad.inspect.measures import Arrived, Measures, weigh
 from minigrad.inspect.names import Names
 from minigrad.inspect.records import Edge, Pass, Source, Target, Term
 from minigrad.inspect.selection import Selection, fits
 from minigrad.inspect.sources import Sources
 from minigrad.inspect.steps import Steps
+from minigrad.inspect.sums import square
 from minigrad.inspect.trace import Fault, Trace
 from minigrad.tape import Node, Tensor, modes
 from minigrad.typing import Array, Terms

@@ -12,9 +12,9 @@ from minigrad.backend import array_module, to_host
 from minigrad.errors import ArgumentError, NonFiniteError, WatchpointError, got
 from minigrad.inspect import faults
 from minigrad.inspect.labels import Labels
-from minigrad.inspect.measures import square
 from minigrad.inspect.names import Names
 from minigrad.inspect.selection import Choice, Globs, fits
+from minigrad.inspect.sums import square
 from minigrad.inspect.tables import number
 from minigrad.inspect.trace import Line, Trace, at
 from minigrad.tape import Node, Tensor, modes
@@ -186,8 +186,8 @@ def watch(
         input: patterns for the name of the kernel's input that the term belongs to.
         into: patterns for the gradient that the term is a part of.
 
-    Raises WatchpointError, which says where; its `seen` holds the term. Some leaves have
-    a new gradient then and others have not: clear all before you go on.
+    Raises WatchpointError, which says where; its `seen` holds the term. Some leaves
+    have a new gradient then and others have not: clear all before you go on.
 
     >>> from minigrad import WatchpointError, inspect, tensor
     >>> x = tensor([3.0], requires_grad=True)
