@@ -1,0 +1,83 @@
+"""Every lesson runs, and its last table says what its text says."""
+
+import math
+
+import pytest
+
+import lessons
+from lessons import __main__ as command
+from lessons import _page
+from lessons._run import execute
+
+SCRIPTS = {"cifar10_vgg"}  # They train for minutes and are no pages.
+
+
+def chain_rule(names):
+    assert list(names["table"]) == ["w2", "b2", "w1", "b1"]
+    for to_tape, to_complex_step in names["table"].values():
+        assert to_tape < 2
+        assert to_complex_step < 20
+
+
+def batch_norm(names):
+    for rows in (names["before"], names["after"]):
+        assert list(rows) == [2, 4, 8, 16, 64, 256]
+        left = [row[2] for row in rows.values()]
+        assert left[0] < 1e-3
+        assert left == sorted(left)
+        assert all(math.isclose(sum(row), 1, rel_tol=1e-3) for row in rows.values())
+
+
+def lstm_gates(names):
+    right = {bias: accuracy for bias, (_, accuracy) in names["table"].items()}
+    assert right[0] < 20 < right[1] < right[3]
+
+
+def writing_a_kernel(names):
+    verdicts = names["verdicts"]
+    assert len(verdicts) > 30
+    assert "passes" not in verdicts.values()
+    assert verdicts["x", "doubled"] == "2 times too large"
+    assert verdicts["x", "term_sign_flipped"] == "term through_rms has the wrong sign"
+
+
+CHECKS = {
+    check.__name__: check
+    for check in (chain_rule, batch_norm, lstm_gates, writing_a_kernel)
+}
+
+
+@pytest.fixture(scope="module", params=lessons.LESSONS)
+def lesson(request):
+    return execute(command.FOLDER / f"{request.param}.py")
+
+
+def test_the_folder_holds_the_listed_lessons_and_no_others():
+    files = {path.stem for path in command.FOLDER.glob("[a-z]*.py")}
+    assert files - SCRIPTS == set(lessons.LESSONS) == set(CHECKS)
+
+
+def test_the_last_table_shows_what_the_text_says(lesson):
+    CHECKS[lesson.source.name](lesson.namespace)
+
+
+def test_every_figure_and_table_has_a_name_that_the_text_uses(lesson):
+    texts, shown = [], []
+    for done in lesson.cells:
+        (texts if done.cell.kind == "markdown" else shown).append(done)
+    text = " ".join(" ".join(done.cell.text.split()) for done in texts)
+    outputs = "".join(output for done in shown for output in done.outputs)
+    figures = [f"Figure {n}" for n in range(1, outputs.count("<figure>") + 1)]
+    assert "Table 1. " in outputs
+    for title in [*figures, "Table 1"]:
+        assert f"{title}. " in outputs
+        assert title in text
+
+
+def test_the_page_stands_alone(lesson):
+    text = _page.page(lesson)
+    assert 'src="' not in text.replace('src="data:', "")
+    assert "@import" not in text
+    assert "url(http" not in text
+    assert "<script" not in text
+    assert "<h2" in text
