@@ -193,7 +193,7 @@ def _extreme(target: Target, one: Pass, *, tiny: bool) -> str:
     size = "smallest" if tiny else "greatest"
     gain, why = text(first.measures.gain), _why(first, target.dtype)
     if not rest:
-        return f"{head}{_place(first)} had the {size} gain, {gain}, {why}"
+        return f"{head}{_place(first)} had the {size} gain, {gain}{why}"
     others = "".join(
         f", those of {group.kernel} {text(group.product)}"
         for group in groups
@@ -202,7 +202,7 @@ def _extreme(target: Target, one: Pass, *, tiny: bool) -> str:
     return (
         f"{head}the {len(worst.edges)} of {worst.kernel} have gains whose product is "
         f"{text(worst.product)}{others}; the {size}, {gain}, is that of "
-        f"{_place(first)}, {why}"
+        f"{_place(first)}{why}"
     )
 
 
@@ -226,14 +226,16 @@ def _by_kernel(path: list[Edge]) -> list[_Group]:
 
 
 def _why(edge: Edge, dtype: Any) -> str:
-    """Say what made an edge's gain so small or great."""
+    """Say what made an edge's gain so small or great, as the end of a sentence."""
     if _cancels(edge.measures, dtype):
-        return "where its terms cancel"
+        return ", where its terms cancel"
     state = _state_of(edge, MOSTLY)
     if state:
-        return f"a {state}"
+        return f": {state}"
     slope = SLOPES.get(f"{edge.kernel} {edge.input}")
-    return slope or f"with {text(100 * edge.measures.dead)} % zeros"
+    if slope:
+        return f": {slope}"
+    return f", with {text(100 * edge.measures.dead)} % zeros"
 
 
 def _state(target: Target) -> str:

@@ -27,19 +27,21 @@ class Steps:
     def after(self) -> dict[str, tuple[float, float | None]]:
         """Return name -> (norm of the old values, |change| / norm), and let go.
 
-        The ratio is None where nothing moved: the step was taken elsewhere.
+        The ratios are None if nothing at all moved: the step was taken elsewhere.
         """
         found = {name: _moved(*held) for name, held in self._held.items()}
         self._held = {}
-        return found
+        stepped = any(ratio for _, ratio in found.values())
+        return {n: (norm, r if stepped else None) for n, (norm, r) in found.items()}
 
 
 def _moved(tensor: Tensor, old: Array) -> tuple[float, float | None]:
+    """Return the norm of old and how far tensor has moved from it, relative to it."""
     norm = _norm(old)
     # After a move to another backend or dtype there is nothing to compare with.
     same = type(tensor.data) is type(old) and tensor.data.dtype == old.dtype
     change = _norm(tensor.data - old) if same and tensor.data.shape == old.shape else 0
-    return norm, change / norm if change and norm else None
+    return norm, change / norm if norm else None
 
 
 def _norm(array: Array) -> float:

@@ -168,7 +168,7 @@ class TestSize:
         assert sentence.startswith("`x` is tiny")
         assert "had the smallest gain" in sentence
         assert sentence.endswith(
-            "a saturated tanh: 100 % of its outputs lie beyond 0.95, where its slope "
+            ": saturated tanh: 100 % of its outputs lie beyond 0.95, where its slope "
             "is below 0.1."
         )
 

@@ -118,6 +118,16 @@ class TestUpdates:
         assert "update / weight" in str(target)
         assert "update" in str(flow).splitlines()[1]
 
+    def test_a_weight_that_the_step_leaves_where_it_is_has_a_ratio_of_0(self):
+        manual_seed(0)
+        model = nn.Linear(3, 2)
+        optimizer = optim.SGD([model.weight], lr=0.1)
+        with gradient_flow(model) as flow:
+            model(tensor(np.ones((4, 3)), dtype="float32")).sum().backward()
+            optimizer.step()
+        assert flow.into("weight").update > 0
+        assert flow.into("bias").update == 0
+
     def test_without_a_step_there_is_no_ratio(self):
         flow, *_ = self.step(inside=False)
         assert flow.into("weight").update is None
