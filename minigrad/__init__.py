@@ -15,6 +15,7 @@ from minigrad.errors import (
     ShapeError,
     WatchpointError,
 )
+from minigrad.inspect import summary
 from minigrad.random import manual_seed
 from minigrad.serialization import load, save
 from minigrad.tape import (
@@ -56,6 +57,7 @@ __all__ = [
     "optim",
     "random",
     "save",
+    "summary",
     "tensor",
     "use_backend",
 ]

@@ -20,7 +20,12 @@ DOWN["nn"] = "functional tape kernels backend random errors typing"
 # What is not of the standard library, and who may import it.
 OUTSIDE = {
     "numpy": ("",),
-    "scipy": ("backend/", "kernels/", "testing/fake_device.py"),
+    "scipy": (
+        "backend/",
+        "kernels/",
+        "inspect/curvature.py",
+        "testing/fake_device.py",
+    ),
     "cupy": ("backend/_registry.py", "testing/_cupy_names.py"),
     "cupyx": ("backend/_registry.py", "testing/_cupy_names.py"),
     "hypothesis": ("testing/strategies.py",),

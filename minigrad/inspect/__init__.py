@@ -2,11 +2,14 @@
 
 from minigrad.inspect.diff import Diff, Divergence
 from minigrad.inspect.flow import Flow, Information, gradient_flow
+from minigrad.inspect.graph import Graph, graph
 from minigrad.inspect.history import OverTime
 from minigrad.inspect.interventions import Intervention, detach, drop, scale
 from minigrad.inspect.measures import Measures
 from minigrad.inspect.records import Edge, Source, Target, Term
+from minigrad.inspect.rows import Summary
 from minigrad.inspect.sources import Along, along
+from minigrad.inspect.summary import summary
 from minigrad.inspect.watch import Seen, detect_nonfinite, watch
 
 __all__ = [
@@ -15,12 +18,14 @@ __all__ = [
     "Divergence",
     "Edge",
     "Flow",
+    "Graph",
     "Information",
     "Intervention",
     "Measures",
     "OverTime",
     "Seen",
     "Source",
+    "Summary",
     "Target",
     "Term",
     "along",
@@ -28,6 +33,8 @@ __all__ = [
     "detect_nonfinite",
     "drop",
     "gradient_flow",
+    "graph",
     "scale",
+    "summary",
     "watch",
 ]
