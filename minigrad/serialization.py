@@ -9,10 +9,8 @@ from __future__ import annotations
 import importlib
 import json
 import os
-import uuid
 from collections.abc import Mapping
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy
@@ -25,11 +23,10 @@ from minigrad.errors import (
     MinigradError,
     got,
 )
+from minigrad.files import PathLike, expect_path, write_whole
 from minigrad.random import Streams, default_streams
 from minigrad.tape import Tensor
 from minigrad.typing import Module
-
-PathLike = str | os.PathLike[str]
 
 FORMAT = "minigrad training state 1"
 """Stands in the file; the number goes up when older readers would misread it."""
@@ -82,7 +79,7 @@ def save(
     {'weight': array([1., 2.], dtype=float32)}
     """
     codec = _codec("safetensors.numpy")
-    file = _path("save", path)
+    expect_path("save", path)
     given: object = tensors
     if not isinstance(given, Mapping):
         found = f"a {type(given).__name__}"
@@ -94,7 +91,7 @@ def save(
         if not isinstance(text, str):
             found = f"{type(text).__name__} {key!r}"
             raise ArgumentError(got("save", "metadata has the", found, "strings"))
-    _write(Path(os.path.realpath(file)), codec.save(arrays, notes))
+    write_whole("save", path, codec.save(arrays, notes))
 
 
 def load(path: PathLike) -> dict[str, numpy.ndarray]:
@@ -104,7 +101,7 @@ def load(path: PathLike) -> dict[str, numpy.ndarray]:
     """
     codec = _codec("safetensors")
     try:
-        entries = codec.deserialize(_path("load", path).read_bytes())
+        entries = codec.deserialize(expect_path("load", path).read_bytes())
     except (OSError, codec.SafetensorError) as error:
         raise FileFormatError(_unreadable("load", path, error)) from error
     return {name: _loaded(path, name, entry) for name, entry in entries}
@@ -114,7 +111,7 @@ def load_metadata(path: PathLike) -> dict[str, str]:
     """Return the metadata of a safetensors file; raises as load does."""
     codec = _codec("safetensors")
     try:
-        with codec.safe_open(_path("load", path), framework="np") as file:
+        with codec.safe_open(expect_path("load", path), framework="np") as file:
             return dict(file.metadata() or {})
     except (OSError, codec.SafetensorError) as error:
         raise FileFormatError(_unreadable("load", path, error)) from error
@@ -239,12 +236,6 @@ def _facts(path: PathLike) -> dict[str, Any]:
     return facts
 
 
-def _path(who: str, given: object) -> Path:
-    if not isinstance(given, str | os.PathLike):
-        raise ArgumentError(got(who, "path", repr(given), "a string or a Path"))
-    return Path(given)
-
-
 def _codec(name: str) -> Module:
     try:
         return importlib.import_module(name)
@@ -289,22 +280,3 @@ def _unreadable(who: str, path: PathLike, error: Exception) -> str:
         f"{who}: {os.fspath(path)} cannot be read ({reason}), expected a complete "
         f"safetensors file; {remedy}"
     )
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Write beside path, then rename: whoever looks sees the old file or the new."""
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
-    try:
-        try:
-            with temporary.open("xb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise FileFormatError(
-            f"save: {path} cannot be written ({error.strerror}), expected a folder "
-            "that exists, has room and may be written to; what was there before stays"
-        ) from error

@@ -8,12 +8,13 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
-DOWN = {"errors": "", "typing": "", "random": "errors typing"}
+DOWN = {"errors": "", "typing": "", "random": "errors typing", "files": "errors"}
 DOWN["backend"] = "errors typing"
 DOWN["kernels"] = "backend random errors typing"
 DOWN["tape"] = "kernels " + DOWN["kernels"]
-DOWN["functional"] = DOWN["inspect"] = DOWN["testing"] = "tape " + DOWN["tape"]
-DOWN["serialization"] = "tape backend random errors typing"
+DOWN["functional"] = "tape " + DOWN["tape"]
+DOWN["inspect"] = DOWN["testing"] = "files " + DOWN["functional"]
+DOWN["serialization"] = "tape backend files random errors typing"
 DOWN["optim"] = "tape kernels backend errors typing"
 DOWN["nn"] = "functional tape kernels backend random errors typing"
 

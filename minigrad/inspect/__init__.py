@@ -1,15 +1,15 @@
 """Looking at gradients: what each is the sum of, and why it is what it is."""
 
-from minigrad.inspect.diff import Diff, Divergence
+from minigrad.inspect.drawing.graph import Graph, graph
+from minigrad.inspect.explain.diff import Diff, Divergence
 from minigrad.inspect.flow import Flow, Information, gradient_flow
-from minigrad.inspect.graph import Graph, graph
-from minigrad.inspect.history import OverTime
 from minigrad.inspect.interventions import Intervention, detach, drop, scale
-from minigrad.inspect.measures import Measures
-from minigrad.inspect.records import Edge, Source, Target, Term
-from minigrad.inspect.rows import Summary
-from minigrad.inspect.sources import Along, along
-from minigrad.inspect.summary import summary
+from minigrad.inspect.model_summary.rows import Summary
+from minigrad.inspect.model_summary.summary import summary
+from minigrad.inspect.record.history import OverTime
+from minigrad.inspect.record.measures import Measures
+from minigrad.inspect.record.records import Edge, Source, Target, Term
+from minigrad.inspect.record.sources import Along, along
 from minigrad.inspect.watch import Seen, detect_nonfinite, watch
 
 __all__ = [

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from minigrad.errors import ArgumentError, GradientCheckError, GraphError, got
-from minigrad.inspect import absence, checks, reasons
-from minigrad.inspect.diff import Diff
-from minigrad.inspect.history import History, OverTime
-from minigrad.inspect.names import Names
-from minigrad.inspect.recorder import Recorder
-from minigrad.inspect.records import Pass, Target, overview
-from minigrad.inspect.selection import Globs, Selection
-from minigrad.inspect.sources import Source, Sources
-from minigrad.inspect.trace import Trace
+from minigrad.files import PathLike
+from minigrad.inspect.explain import absence, checks, reasons
+from minigrad.inspect.explain.diff import Diff
+from minigrad.inspect.record.history import History, OverTime
+from minigrad.inspect.record.names import Names
+from minigrad.inspect.record.recorder import Recorder
+from minigrad.inspect.record.records import Pass, Target, overview
+from minigrad.inspect.record.selection import Globs, Selection
+from minigrad.inspect.record.sources import Source, Sources
+from minigrad.inspect.record.trace import Trace
+from minigrad.inspect.report import html, plot
 from minigrad.tape import Tensor, modes
 
 
@@ -147,6 +149,30 @@ class Flow:
             for target in one.values()
             for row in target.rows()
         ]
+
+    def to_html(self, path: PathLike) -> None:
+        """Write the report to one HTML file that needs nothing else, not even a script.
+
+        It has the verdicts, the norms by depth, and every gradient with its edges,
+        terms and sources, folded by module. Raises FileFormatError if it cannot be
+        written.
+        """
+        html.write_html(self, path)
+
+    def plot(
+        self, path: PathLike | None = None, names: Iterable[str] | None = None
+    ) -> Any:
+        """Draw norms by depth, shares of terms, and norms over time with matplotlib.
+
+        Args:
+            path: of an image to write, such as a PNG; without one the Figure is
+                returned.
+            names: of the gradients to draw; default: the parameters.
+        """
+        return plot.plot(self, path, names)
+
+    def _repr_html_(self) -> str:
+        return html.fragment(self)
 
     def diff(self, other: Flow) -> Diff:
         """Compare with another recording: a second run, backend or variant.

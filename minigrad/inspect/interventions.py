@@ -14,9 +14,9 @@ from typing import Any
 
 from minigrad.backend import array_module
 from minigrad.errors import ArgumentError, got
-from minigrad.inspect.labels import Labels
-from minigrad.inspect.names import Names
-from minigrad.inspect.selection import Choice, Globs, fits
+from minigrad.inspect.record.labels import Labels
+from minigrad.inspect.record.names import Names
+from minigrad.inspect.record.selection import Choice, Globs, fits
 from minigrad.tape import Node, Tensor, modes
 from minigrad.typing import Array, Terms
 

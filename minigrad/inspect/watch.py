@@ -10,13 +10,13 @@ import numpy
 
 from minigrad.backend import array_module, to_host
 from minigrad.errors import ArgumentError, NonFiniteError, WatchpointError, got
-from minigrad.inspect import faults
-from minigrad.inspect.labels import Labels
-from minigrad.inspect.names import Names
-from minigrad.inspect.selection import Choice, Globs, fits
-from minigrad.inspect.sums import square
-from minigrad.inspect.tables import number
-from minigrad.inspect.trace import Line, Trace, at
+from minigrad.inspect.explain.tables import number
+from minigrad.inspect.record import faults
+from minigrad.inspect.record.labels import Labels
+from minigrad.inspect.record.names import Names
+from minigrad.inspect.record.selection import Choice, Globs, fits
+from minigrad.inspect.record.sums import square
+from minigrad.inspect.record.trace import Line, Trace, at
 from minigrad.tape import Node, Tensor, modes
 from minigrad.typing import Array, Terms
 

@@ -7,7 +7,7 @@ import pytest
 
 from minigrad import functional as F
 from minigrad import nn
-from minigrad.inspect.costs import RULES, Cost, cost
+from minigrad.inspect.model_summary.costs import RULES, Cost, cost
 from minigrad.kernels import KERNELS
 from minigrad.kernels._spec import NOTHING, Kernel
 from minigrad.tape import modes, tensor

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from minigrad.inspect import gradient_flow
-from minigrad.inspect.tables import WIDTH, layout, number
+from minigrad.inspect.explain.tables import WIDTH, layout, number
 from minigrad.tape import apply, tensor
 
 

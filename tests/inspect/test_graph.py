@@ -13,11 +13,11 @@ from numpy.testing import assert_allclose, assert_array_equal
 from minigrad import functional as F
 from minigrad import nn
 from minigrad.errors import ArgumentError, GraphError
-from minigrad.inspect._layering import Size
-from minigrad.inspect._layout import Wire, lay_out
-from minigrad.inspect.boxes import Box, Link, Picture, Result
-from minigrad.inspect.folding import fold
-from minigrad.inspect.graph import graph
+from minigrad.inspect.drawing._layering import Size
+from minigrad.inspect.drawing._layout import Wire, lay_out
+from minigrad.inspect.drawing.boxes import Box, Link, Picture, Result
+from minigrad.inspect.drawing.folding import fold
+from minigrad.inspect.drawing.graph import graph
 from minigrad.tape import apply, modes, tensor
 
 SVG = "{http://www.w3.org/2000/svg}"

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minigrad.inspect._layering import Size
-from minigrad.inspect._layout import Wire, lay_out
+from minigrad.inspect.drawing._layering import Size
+from minigrad.inspect.drawing._layout import Wire, lay_out
 
 
 @st.composite

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from minigrad import nn, optim
 from minigrad.errors import ArgumentError, GradientCheckError, GraphError
 from minigrad.inspect import gradient_flow
-from minigrad.inspect.history import History
-from minigrad.inspect.sketch import ERROR, Series, Sketch
+from minigrad.inspect.record.history import History
+from minigrad.inspect.record.sketch import ERROR, Series, Sketch
 from minigrad.random import manual_seed
 from minigrad.tape import tensor
 

@@ -9,8 +9,8 @@ from numpy.testing import assert_array_equal
 
 from minigrad import nn, random
 from minigrad.errors import ArgumentError, ShapeError
-from minigrad.inspect.costs import Cost
-from minigrad.inspect.summary import summary
+from minigrad.inspect.model_summary.costs import Cost
+from minigrad.inspect.model_summary.summary import summary
 from minigrad.tape import modes, no_grad, tensor
 
 

@@ -1,0 +1,115 @@
+"""Watches a forward and a backward pass and writes down what a picture shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from minigrad.errors import ArgumentError
+from minigrad.inspect.drawing._draft import Call, Draft
+from minigrad.inspect.drawing.boxes import (
+    Amount,
+    Picture,
+)
+from minigrad.inspect.record.names import Names
+from minigrad.inspect.record.trace import user_line
+from minigrad.tape import Node, Tensor
+from minigrad.typing import Array, Terms
+
+
+class GraphRecorder:
+    """Traces calls, observes passes, and keeps what is to be drawn of the last."""
+
+    def __init__(self, model: Any, names: Mapping[str, Tensor]) -> None:
+        """Look names up when a pass begins; raises ArgumentError for a wrong model."""
+        self._model = model
+        self._given = names
+        self._ran: tuple[Any, ...] | None = None
+        self._calls: WeakKeyDictionary[Node, Call] = WeakKeyDictionary()
+        self._titles: WeakKeyDictionary[Node, str] = WeakKeyDictionary()
+        self._draft: Draft | None = None
+        self._done: Picture | None = None
+        self._names()
+
+    def _names(self) -> Names:
+        try:
+            return Names(self._model, self._given)
+        except ArgumentError as error:
+            said = str(error).replace("gradient_flow", "graph", 1)
+            raise ArgumentError(said) from None
+
+    def picture(self) -> Picture | None:
+        """Return the last pass, else the forward pass so far; None without either."""
+        if self._draft is not None:
+            return self._draft.picture()
+        nodes = [node for node in list(self._calls) if node.record is not None]
+        if nodes and (self._done is None or self._done.root is None):
+            nodes.sort(key=lambda node: node.number, reverse=True)
+            # The draft goes at once: it would keep the graph, and its arrays locked.
+            self._done = self._drawn(nodes, None).picture()
+        return self._done
+
+    def close(self) -> None:
+        """Keep the picture alone."""
+        self._done = self.picture()
+        self._draft = self._model = None
+        self._given = {}
+        self._calls.clear()
+
+    def _drawn(self, order: Sequence[Node], root: Node | None) -> Draft:
+        return Draft(order, root, self._names(), self._calls, self._titles, self._model)
+
+    # -- the tracer --------------------------------------------------------------------
+
+    def ran(
+        self, kernel: Any, inputs: tuple[Any, ...], arrays: list[Array], y: Any
+    ) -> None:
+        """Hold the call until its node is known."""
+        self._ran = inputs, arrays, y
+        for value in inputs:
+            if isinstance(value, Tensor) and value.node is not None and value.name:
+                self._titles[value.node] = value.name
+
+    def made(self, node: Node) -> None:
+        """Keep the values of the call."""
+        if self._ran is None:
+            return
+        inputs, arrays, y = self._ran
+        self._ran = None
+        constants = {
+            index: value
+            for index, (value, target) in enumerate(
+                zip(inputs, node.targets, strict=True)
+            )
+            if target is None and arrays[index].size
+        }
+        self._calls[node] = Call(
+            constants,
+            {index: Amount.of(arrays[index]) for index in constants},
+            tuple(Amount.of(part) for part in (y if isinstance(y, tuple) else (y,))),
+            user_line(),
+        )
+
+    def returned(self, module: Any, y: Any) -> None:
+        """Calls of modules are not needed: kernel calls know theirs."""
+
+    # -- the observer ------------------------------------------------------------------
+
+    def start(self, order: Sequence[Node]) -> None:
+        """Draft the graph while it is whole: backward frees it on its way."""
+        self._draft = self._drawn(order, order[0])
+
+    def wants(self, node: Node, name: str, target: Any) -> bool:
+        """Ask for everything."""
+        return True
+
+    def edge(self, node: Node, name: str, target: Any, terms: Terms, dy: Any) -> None:
+        """Measure what node sends to target."""
+        if self._draft is not None and terms:
+            self._draft.sent(node, name, target, terms, dy)
+
+    def total(self, target: Any, gradient: Array) -> None:
+        """Measure what has come to target."""
+        if self._draft is not None:
+            self._draft.arrived(target, gradient)

@@ -1,0 +1,3 @@
+"""What a model's layers make, cost and hold."""
+
+__all__: list[str] = []
