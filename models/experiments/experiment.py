@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from minigrad.inspect import Flow
 from models.experiments.claims import Claim, Record
 from models.experiments.config import Preset
 from models.experiments.pool import Hooks, Job
@@ -13,10 +14,11 @@ from models.experiments.tables import Table
 
 @dataclass(frozen=True)
 class Explanation:
-    """Where the gradient of a trained network comes from: a table and a sentence."""
+    """Where the gradient of a trained network comes from: words, and the recording."""
 
     table: str
     sentence: str
+    flow: Flow
 
 
 @dataclass(frozen=True)

@@ -82,6 +82,11 @@ class RunFolder:
         """Gradient-flow table of a trained network."""
         return self.path / "gradient-flow.txt"
 
+    @property
+    def flow_page(self) -> Path:
+        """The same in full, as a page."""
+        return self.path / "gradient-flow.html"
+
     def seed(self, seed: int) -> Path:
         """All results of a seed."""
         return self.path / f"seed-{seed}.json"

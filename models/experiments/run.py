@@ -131,7 +131,7 @@ def _records(run: Run) -> dict[int, dict[str, Any]]:
 def _is_complete(run: Run) -> bool:
     """Whether all that a run files is there, for as many seeds."""
     folder = run.folder
-    paths = [folder.summary, folder.figure, folder.flow]
+    paths = [folder.summary, folder.figure, folder.flow, folder.flow_page]
     paths += [folder.seed(seed) for seed in range(run.seeds)]
     return (
         all(path.exists() for path in paths)
@@ -239,6 +239,7 @@ def _file(
     with use_backend(run.backend):
         explanation = experiment.explain(run.config, checkpoints)
     write_text(folder.flow, f"{explanation.table}\n\n{explanation.sentence}\n")
+    explanation.flow.to_html(folder.flow_page)
     write_json(folder.manifest, circumstances)
     summary = make_summary(
         experiment, run.preset, run.config.dataset, records, circumstances

@@ -204,8 +204,8 @@ def explain(config: GaafConfig, checkpoints: Mapping[str, Path]) -> Explanation:
     checkpoint.restore(training, checkpoints["gaaf"])
     images, labels = training.examples.train
     training.model.train()
+    size = config.batch_size
     with gradient_flow(training.model) as flow:
-        size = config.batch_size
         training.loss(images[:size], labels[:size]).backward()
     shares = [_share_of_acceleration(flow, number) for number in (1, 2, 3)]
     listed = ", ".join(f"{100 * share:.0f} %" for share in shares)
@@ -216,6 +216,7 @@ def explain(config: GaafConfig, checkpoints: Mapping[str, Path]) -> Explanation:
         ),
         f"The acceleration term, s(x), supplies {listed} of the gradient that reaches "
         "the nets of layer1, layer2, layer3; the rest is tanh's own derivative.",
+        flow,
     )
 
 

@@ -1,3 +1,3 @@
-"""Recording backward passes: what is called how, measured, and kept; all private."""
+"""Recording backward passes: what is called how, measured, and kept."""
 
 __all__: list[str] = []
