@@ -24,7 +24,7 @@ OUTSIDE = {
     "scipy": (
         "backend/",
         "kernels/",
-        "inspect/curvature.py",
+        "inspect/curvature/hessian.py",
         "testing/fake_device.py",
     ),
     "cupy": ("backend/_registry.py", "testing/_cupy_names.py"),

@@ -1,5 +1,12 @@
 """Looking at gradients: what each is the sum of, and why it is what it is."""
 
+from minigrad.inspect.curvature.complex_step import hvp, jvp
+from minigrad.inspect.curvature.directions import (
+    gradient_direction,
+    loss_curve,
+    random_direction,
+)
+from minigrad.inspect.curvature.hessian import Eigenvalues, Hessian, Trace
 from minigrad.inspect.drawing.graph import Graph, graph
 from minigrad.inspect.explain.diff import Diff, Divergence
 from minigrad.inspect.flow import Flow, Information, gradient_flow
@@ -17,8 +24,10 @@ __all__ = [
     "Diff",
     "Divergence",
     "Edge",
+    "Eigenvalues",
     "Flow",
     "Graph",
+    "Hessian",
     "Information",
     "Intervention",
     "Measures",
@@ -28,12 +37,18 @@ __all__ = [
     "Summary",
     "Target",
     "Term",
+    "Trace",
     "along",
     "detach",
     "detect_nonfinite",
     "drop",
+    "gradient_direction",
     "gradient_flow",
     "graph",
+    "hvp",
+    "jvp",
+    "loss_curve",
+    "random_direction",
     "scale",
     "summary",
     "watch",

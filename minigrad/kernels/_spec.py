@@ -97,8 +97,9 @@ class Kernel:
     def run(self, *arrays: Array, **params: Any) -> tuple[Any, Record]:
         """Compute forward and return (y, record).
 
-        Raises BackendError for mixed backends, DTypeError for mixed float dtypes, and
-        what forward raises for its own preconditions.
+        Floats beside complex numbers of no less precision become complex; the record
+        keeps the dtypes given. Raises BackendError for mixed backends, DTypeError for
+        other mixed float dtypes, and what forward raises for its own preconditions.
         """
         shapes: tuple[Shape, ...]
         dtypes: tuple[Any, ...]
@@ -112,7 +113,7 @@ class Kernel:
             dtypes = tuple([array.dtype for array in arrays])
             alike = len(arrays) == 1 == self.arity and type(arrays[0]) is ndarray
         if not alike:
-            self._check(arrays)
+            arrays = self._checked(arrays)
         if params:
             # A NumPy scalar is a float64, which would make one of a float32 result.
             params = {
@@ -124,18 +125,18 @@ class Kernel:
             y = as_array(y)
         return y, Record(saved, shapes, dtypes)
 
-    def _check(self, arrays: tuple[Array, ...]) -> None:
-        """Raise the errors that all kernels share, or find that all is well."""
+    def _checked(self, arrays: tuple[Array, ...]) -> tuple[Array, ...]:
+        """Return arrays of one float dtype, or raise the errors all kernels share."""
         if not self.variadic and len(arrays) != len(self.rules):
             names = ", ".join(self.terms)
             raise ShapeError(
                 got(self.name, "arrays given", len(arrays), f"one each for {names}")
             )
-        names = self.inputs(len(arrays))
         try:
             backend_of(*arrays)
         except BackendError as error:
             raise BackendError(f"{self.name}: {error}") from None
+        names = self.inputs(len(arrays))
         rules = self.rules * len(arrays) if self.variadic else self.rules
         known: tuple[str, Any] | None = None
         for name, array, rule in zip(names, arrays, rules, strict=False):
@@ -144,11 +145,23 @@ class Kernel:
             if known is None:
                 known = (name, array.dtype)
             elif array.dtype != known[1]:
-                raise DTypeError(
-                    f"{self.name}: {known[0]} has dtype {known[1]} and {name} "
-                    f"{array.dtype}, expected one float dtype for both; cast with "
-                    f'.to("{_narrower(known[1], array.dtype)}")'
-                )
+                return self._widened(arrays, *known, name, array.dtype)
+        return arrays
+
+    def _widened(
+        self, arrays: tuple[Array, ...], name: str, dtype: Any, other: str, second: Any
+    ) -> tuple[Array, ...]:
+        """Make floats complex where other arrays are, or raise DTypeError."""
+        wide = _complex_dtype(arrays)
+        if wide is None:
+            raise DTypeError(
+                f"{self.name}: {name} has dtype {dtype} and {other} {second}, expected "
+                "one float dtype for both; cast with "
+                f'.to("{_narrower(dtype, second)}")'
+            )
+        return self._checked(
+            tuple([a.astype(wide) if a.dtype.kind == "f" else a for a in arrays])
+        )
 
     def backward_terms(self, name: str, dy: Array, record: Record) -> Terms:
         """Return {term: array of the shape and dtype of the input called name}.
@@ -199,6 +212,16 @@ class Kernel:
         return index, rule
 
 
+def _complex_dtype(arrays: tuple[Array, ...]) -> Any:
+    """Return the complex dtype that holds all floats among arrays; None without any."""
+    dtypes = {array.dtype for array in arrays}
+    floats = [dtype.itemsize for dtype in dtypes if dtype.kind == "f"]
+    wide = [dtype for dtype in dtypes if dtype.kind == "c"]
+    # A complex number is a pair of floats.
+    fits = len(wide) == 1 and floats and 2 * max(floats) <= wide[0].itemsize
+    return wide[0] if fits else None
+
+
 def _narrower(one: Any, other: Any) -> Any:
     """Choose which of two dtypes to advise: a float, and the smaller of two."""
     return min(one, other, key=lambda dtype: (dtype.kind not in "fc", dtype.itemsize))
@@ -218,13 +241,18 @@ def sum_terms(terms: list[Array]) -> Array:
 
 
 def fit(value: Array, shape: Shape, dtype: Any) -> Array:
-    """Bring value to an input's shape and dtype: sum what broadcasting repeated."""
+    """Bring value to an input's shape and dtype: sum what broadcasting repeated.
+
+    A float input that met complex ones gets the real part.
+    """
     if type(value) is not ndarray:
         value = as_array(value)
     if value.shape != shape:
         value = unbroadcast(value, shape)
-    if value.dtype is not dtype and value.dtype != dtype and value.dtype.kind != "c":
-        value = value.astype(dtype)
+    if value.dtype is not dtype and value.dtype != dtype:
+        if value.dtype.kind == "c" != dtype.kind:
+            value = array_module(value).real(value)
+        value = value.astype(dtype, copy=False)
     return value
 
 

@@ -147,9 +147,10 @@ def _sole_view(dx: Array) -> bool:
     """Tell whether nobody but dx refers to the memory that dx is a view of.
 
     A rule that ends in a transpose or reshape of an array it made hands it over whole.
+    One that repeats a number by broadcasting does not: there is memory for one only.
     """
     # One reference is dx's, one the argument's.
-    return getrefcount(dx.base) <= 2
+    return 0 not in dx.strides and getrefcount(dx.base) <= 2
 
 
 def _show(

@@ -85,11 +85,11 @@ def check_claim(claim: Claim) -> Verdict:
         if not slope.kinked:
             _compare(claim, arrays, v, slope)
             return Verdict(slope.method, redraw, said)
-        arrays = tuple(_nudged(array, rng) for array in claim.case.arrays)
+        arrays = tuple(nudged(array, rng) for array in claim.case.arrays)
     return Verdict("kinks everywhere", REDRAWS, f"{said}; every point tried has a kink")
 
 
-def _nudged(array: ndarray, rng: numpy.random.Generator) -> ndarray:
+def nudged(array: ndarray, rng: numpy.random.Generator) -> ndarray:
     """Move floats by a few per cent, which leaves positive ones positive."""
     if array.dtype.kind != "f":
         return array

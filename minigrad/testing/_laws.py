@@ -1,4 +1,4 @@
-"""The laws besides purity and the derivative: what a kernel must not depend on."""
+"""The laws besides purity and derivatives: what a kernel must not depend on."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def check_single(subject: Subject) -> None:
             )
     _check_raw_dtypes(subject, arrays, dy)
     slack = sensitivity(subject, exact, wide_dy, reference)
-    _compare(subject, found, reference, "float32", "float32 against float64", slack)
+    compare(subject, found, reference, "float32", "float32 against float64", slack)
 
 
 def _check_raw_dtypes(subject: Subject, arrays: Sequence[ndarray], dy: Any) -> None:
@@ -138,7 +138,7 @@ def check_layouts(
         arrays = [lay(array) for array in subject.arrays]
         found = subject.evaluate(arrays, mapped(lay, dy))
         what = f"{layout} arrays against dense ones"
-        _compare(subject, found, reference, "float64", what, slack)
+        compare(subject, found, reference, "float64", what, slack)
 
 
 def check_backend(
@@ -156,7 +156,7 @@ def check_backend(
             f"raises on the backend {backend!r}, expected what numpy gives: {error}",
             "a function, keyword, conversion or host array that CuPy does not take",
         ) from error
-    _compare(subject, found, reference, "float64", f"{backend} against numpy", slack)
+    compare(subject, found, reference, "float64", f"{backend} against numpy", slack)
 
 
 def sensitivity(
@@ -192,7 +192,7 @@ def _gap(found: ndarray, wanted: ndarray) -> float:
         return largest(numpy.where(same, 0, found - wanted))
 
 
-def _compare(
+def compare(
     subject: Subject,
     found: Outcome,
     reference: Outcome,

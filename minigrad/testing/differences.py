@@ -9,7 +9,8 @@ J v = (8 (f(h) - f(-h)) - (f(2h) - f(-2h))) / (12 h) + O(h**4).
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
 import numpy
@@ -53,6 +54,15 @@ def moved(arrays: Sequence[ndarray], index: int, step: ndarray) -> list[ndarray]
     return result
 
 
+@contextmanager
+def strictly_complex() -> Generator[None]:
+    """Make an error of a cast to real numbers, which drops J v; nothing else warns."""
+    with numpy.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("error", ComplexWarning)
+        yield
+
+
 def complex_step(
     f: Function, arrays: Sequence[ndarray], index: int, v: ndarray
 ) -> Slope | str:
@@ -61,10 +71,7 @@ def complex_step(
     All floats become complex, as f may demand one dtype of them.
     """
     wide = [a.astype(complex) if a.dtype.kind == "f" else a for a in arrays]
-    with numpy.errstate(all="ignore"), warnings.catch_warnings():
-        # A cast to real is the one thing that must not pass: it drops J v.
-        warnings.simplefilter("ignore")
-        warnings.simplefilter("error", ComplexWarning)
+    with strictly_complex():
         try:
             y = leaves(f(*moved(wide, index, 1j * STEP * v)))
         except (TypeError, ComplexWarning) as error:

@@ -7,13 +7,15 @@
 4. float32 stays within 64 eps of float64, dtypes included.
 5. Reversed, strided and column-order views change nothing.
 6. Neither does the backend.
+7. Where forward takes complex numbers, so do the rules, and Im / h of the gradient at
+   x + ihv is its derivative: by a central difference and by symmetry.
 """
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy
@@ -23,6 +25,7 @@ from minigrad.backend import use_backend
 from minigrad.errors import ArgumentError, BackendError, GradientCheckError, got
 from minigrad.kernels._spec import Kernel
 from minigrad.tape import Tensor, no_grad
+from minigrad.testing._analytic import check_analytic
 from minigrad.testing._derivative import Claim, Verdict, check_claim
 from minigrad.testing._laws import (
     check_backend,
@@ -47,7 +50,8 @@ class CheckReport:
         methods: input -> "complex step", "central difference", "not a gradient", or
             "kinks everywhere", which means that it was not checked.
         redraws: points given up because of kinks.
-        said: input -> why it was not checked by complex step.
+        said: input -> why it was not checked by complex step; "second order" -> why
+            law 7 was not.
     """
 
     name: str
@@ -109,7 +113,12 @@ def check_kernel(
     with fake_device():
         for backend in _other_backends() if backends is None else backends:
             check_backend(subject, reference, dy, slack, backend)
-    return _report(kernel.name, verdicts)
+    report = _report(kernel.name, verdicts)
+    if set(report.methods.values()) == {"complex step"}:
+        kinked = check_analytic(subject, reference, dy, slack)
+        if kinked:
+            return replace(report, said={**report.said, "second order": kinked})
+    return report
 
 
 def _subject(

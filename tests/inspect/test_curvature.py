@@ -10,13 +10,14 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from minigrad import functional as F
 from minigrad import inspect, manual_seed, nn, no_grad, tensor
+from minigrad.backend import new_array
 from minigrad.errors import ArgumentError, ShapeError
-from minigrad.inspect._directions import (
+from minigrad.inspect.curvature.directions import (
     gradient_direction,
     loss_curve,
     random_direction,
 )
-from minigrad.inspect.curvature import Hessian
+from minigrad.inspect.curvature.hessian import Hessian
 from minigrad.tape import Parameter
 
 RNG = np.random.default_rng(0)
@@ -173,6 +174,18 @@ def test_names_that_a_direction_lacks_count_as_zeros():
     assert_array_equal((found["v"], found["w"]), [[4.0], [6.0]])
 
 
+def test_products_run_where_the_parameters_are(backend):
+    model = Bare(w=[1.0, 2.0])
+    model["w"].data = new_array(model["w"].data)
+    scale = new_array([3.0, 5.0])
+    hessian = Hessian(lambda: (scale * model["w"] ** 3).sum(), model)
+    assert_allclose(hessian.product({"w": [1.0, 1.0]})["w"], [18, 60], rtol=1e-14)
+    assert_allclose(hessian.eigenvalues(tolerance=0).values, [60], rtol=1e-14)
+    curve = loss_curve(lambda: (model["w"] ** 2).sum(), model, {"w": [0.0, 1.0]}, [1])
+    assert_array_equal(curve, [10.0])
+    assert model["w"].backend == backend
+
+
 def test_a_minimum_where_the_loss_is_0_is_no_change_of_the_loss():
     # Real parts are about h**2 there, another number for every direction.
     hessian = Hessian(*quadratic(np.diag([1e6, 1.0, -2.0])))
@@ -311,10 +324,16 @@ def test_a_seed_repeats_eigenvalues_and_trace_bit_for_bit():
 
 def test_a_hessian_of_few_directions_starts_again_from_its_seed():
     # One product shows all of a multiple of the identity, and Lanczos has to draw anew.
-    loss, model = quadratic(3 * np.eye(6))
+    loss, model = quadratic(4 * np.eye(30))
     runs = [Hessian(loss, model).eigenvalues(3, seed=4) for _ in range(2)]
-    assert_allclose(runs[0].values, [3, 3, 3], rtol=1e-12)
+    assert_allclose(runs[0].values, [4, 4, 4], rtol=1e-12)
     assert_array_equal(runs[0].vectors[2]["w"], runs[1].vectors[2]["w"])
+
+
+def test_a_loss_without_curvature_has_the_eigenvalue_0():
+    model = Bare(w=[1.0, 2.0, 3.0])
+    found = Hessian(lambda: model["w"].sum(), model).eigenvalues(2)
+    assert_array_equal((found.values, found.residuals), np.zeros((2, 2)))
 
 
 def test_the_trace_of_a_diagonal_hessian_has_no_error():
@@ -513,7 +532,7 @@ def test_numbers_out_of_range_are_refused(call, said):
 
 
 def test_a_tolerance_that_is_not_reached_is_reported(monkeypatch):
-    monkeypatch.setattr("minigrad.inspect.curvature.RESTARTS", 1)
+    monkeypatch.setattr("minigrad.inspect.curvature.hessian.RESTARTS", 1)
     hessian = Hessian(*quadratic(np.diag(np.linspace(1, 2, 200)), np.ones(200)))
     said = r"0 of 1 converged in \d+ products, expected all to tolerance 0; raise"
     with pytest.raises(ArgumentError, match=said):

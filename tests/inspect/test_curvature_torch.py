@@ -6,8 +6,8 @@ from numpy.testing import assert_allclose
 
 from minigrad import functional as F
 from minigrad import manual_seed, nn, tensor
-from minigrad.inspect.complex_step import hvp, jvp
-from minigrad.inspect.curvature import Hessian
+from minigrad.inspect.curvature.complex_step import hvp, jvp
+from minigrad.inspect.curvature.hessian import Hessian
 
 torch = pytest.importorskip("torch")
 

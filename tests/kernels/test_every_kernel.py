@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from minigrad.backend import _elementwise, registered
-from minigrad.errors import ArgumentError, GradientCheckError
+from minigrad.errors import ArgumentError, DTypeError, GradientCheckError
 from minigrad.kernels import KERNELS
 from minigrad.testing import (
     Case,
@@ -274,6 +274,7 @@ def test_kernel_holds_to_every_law(kernel):
     for point in CASES[kernel.name]:
         report = check_kernel(kernel, point, **OPTIONS.get(kernel.name, {}))
         assert set(report.methods.values()) == {"complex step"}
+        assert not report.said
 
 
 @pytest.mark.parametrize("kernel", KERNELS, ids=by_name)
@@ -282,6 +283,57 @@ def test_kernel_holds_to_every_law_where_formulas_run_in_blocks(kernel, monkeypa
     monkeypatch.setattr(_elementwise, "BLOCK", 5)
     for point in CASES[kernel.name]:
         check_kernel(kernel, point, **OPTIONS.get(kernel.name, {}))
+
+
+MIXABLE = [k for k in KERNELS if k.variadic or len([*filter(None, k.rules)]) > 1]
+"""Kernels of several inputs that a gradient passes through."""
+
+
+def pulled(kernel, point, arrays):
+    """Return the outputs, and by position the gradients of inputs that have a rule."""
+    y, record = kernel.run(*arrays, **point.params)
+    dy = point.cotangent(y)
+    rules = kernel.rules * len(arrays) if kernel.variadic else kernel.rules
+    places = [at for at, rule in enumerate(rules) if rule is not None]
+    outputs = y if isinstance(y, tuple) else (y,)
+    return outputs, {at: kernel.gradient(at, dy, record) for at in places}
+
+
+@pytest.mark.parametrize("kernel", MIXABLE, ids=by_name)
+def test_floats_beside_a_complex_input_are_widened(kernel):
+    point = CASES[kernel.name][0]
+    narrow = [a.astype("float32") if a.dtype == float else a for a in point.arrays]
+    wide = [a.astype(complex) if a.dtype.kind == "f" else a for a in narrow]
+    expected, exact = pulled(kernel, point, wide)
+    for place in exact:
+        mixed = [wide[at] if at == place else a for at, a in enumerate(narrow)]
+        found, gradients = pulled(kernel, point, mixed)
+        for y, right in zip(found, expected, strict=True):
+            np.testing.assert_array_equal(y, right)
+        for at, dx in gradients.items():
+            right = exact[at] if at == place else exact[at].real
+            assert dx.dtype == mixed[at].dtype
+            # Terms are rounded to float32 one by one.
+            np.testing.assert_allclose(dx, right, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("float32", "float64"),
+        ("complex64", "float64"),
+        ("complex64", "complex128"),
+        ("complex128", "int64"),
+        ("float32", "int64"),
+    ],
+)
+def test_other_dtypes_do_not_mix(one, other):
+    kernel = next(kernel for kernel in KERNELS if kernel.name == "linear")
+    said = rf"linear: x has dtype {one} and \w {other}, expected one float dtype"
+    for dtypes in ((one, other, one), (one, one, other)):
+        shapes = zip(((2, 3), (4, 3), 4), dtypes, strict=True)
+        with pytest.raises(DTypeError, match=said):
+            kernel.run(*(np.ones(shape, dtype) for shape, dtype in shapes))
 
 
 def results(kernel, point, record, dy):

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 
 from minigrad.errors import DTypeError, GraphError, ShapeError
 from minigrad.kernels._spec import NOTHING, Kernel
@@ -339,3 +339,13 @@ class TestArguments:
         x = leaf(1.0, 2.0)
         (x * 2.0).backward(Tensor(np.array([1.0, 10.0])))
         assert_array_equal(x.grad.data, [2.0, 20.0])
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_repeated_number_is_no_memory_to_add_to(first, backend):
+    x = tensor([1.0, 2.0, 4.0], requires_grad=True)
+    y = x * 2.0
+    # The gradient of a mean is one number, seen three times.
+    parts = [(y * y).mean(), y.mean()]
+    (parts[first] + parts[1 - first]).backward()
+    assert_allclose(x.grad.numpy(), [10 / 3, 6, 34 / 3], rtol=1e-6)

@@ -1,4 +1,4 @@
-"""The laws besides the derivative, each broken on purpose."""
+"""The laws besides the first derivative, each broken on purpose."""
 
 from dataclasses import replace
 from typing import NamedTuple
@@ -143,3 +143,139 @@ def test_an_error_of_the_kernel_itself_is_passed_on():
 
     with pytest.raises(ValueError, match="broken"):
         check_kernel(unary(forward, square_terms), CASE)
+
+
+# -- rules off the real axis ----------------------------------------------------------
+
+
+def cube(x):
+    return x * x * x, Saved(x)
+
+
+NOT_ANALYTIC = {
+    "real": (square, lambda dy, s: 2 * dy * s.x.real),
+    "conj": (square, lambda dy, s: 2 * dy * s.x.conj()),
+    "conj of dy": (square, lambda dy, s: 2 * dy.conj() * s.x),
+    "abs": (cube, lambda dy, s: 3 * dy * abs(s.x) ** 2),
+    "half": (cube, lambda dy, s: 3 * dy * s.x * s.x.real),
+}
+
+
+@pytest.mark.parametrize(("forward", "rule"), NOT_ANALYTIC.values(), ids=NOT_ANALYTIC)
+def test_a_rule_that_is_not_analytic_is_refused(forward, rule):
+    # On real numbers each of them is right.
+    said = refusal(unary(forward, lambda dy, s: {"direct": rule(dy, s)}))
+    assert "the rule is not analytic" in said
+
+
+def test_the_term_that_is_not_analytic_is_named():
+    def terms(dy, saved):
+        return {"one": dy * saved.x, "other": dy * saved.x.real}
+
+    said = refusal(unary(square, terms))
+    assert "term other of input x has by complex step a derivative that is off" in said
+
+
+def test_a_fused_rule_that_is_not_analytic_is_refused():
+    kernel = replace(SQUARE, fused={"x": lambda dy, s: 2 * dy * s.x.real})
+    said = refusal(kernel)
+    assert "fused gradient of input x is off by" in said
+    assert "in its derivative by complex step, expected the sum of the terms" in said
+
+
+def test_a_rule_that_takes_no_complex_numbers_is_refused():
+    def terms(dy, saved):
+        xp = array_module(saved.x)
+        return {"direct": 2 * dy * saved.x + 0 * xp.floor(saved.x)}
+
+    said = refusal(unary(square, terms))
+    assert "the rules raise for complex input" in said
+
+
+def test_a_rule_that_casts_to_real_numbers_is_refused():
+    def terms(dy, saved):
+        return {"direct": 2 * dy * saved.x.astype("float64").astype(dy.dtype)}
+
+    said = refusal(unary(square, terms))
+    assert "the rules raise for complex input" in said
+    assert "ComplexWarning" in said
+
+
+def test_a_path_for_real_arrays_must_compute_the_same():
+    def terms(dy, saved):
+        factor = 2.0 if saved.x.dtype.kind == "f" else 2.0000001
+        return {"direct": factor * dy * saved.x}
+
+    assert "(complex input against real)" in refusal(unary(square, terms))
+
+
+def test_second_derivatives_that_are_not_symmetric_are_refused():
+    # Right on the real axis, and off it to six digits: only <u, H v> shows the rest.
+    def terms(dy, saved):
+        x, xp = saved.x, array_module(dy)
+        if x.dtype.kind == "c":
+            x = x + 1e-7j * xp.concatenate([x.imag[1:], x.imag[:1]])
+        return {"direct": 2 * dy * x}
+
+    assert "expected the same for the second derivatives" in refusal(
+        unary(square, terms)
+    )
+
+
+def test_a_surrogate_is_held_to_its_own_second_derivatives():
+    def sign(x):
+        return array_module(x).sign(x.real), Saved(x)
+
+    def soft(x):
+        return array_module(x).tanh(x)
+
+    def terms(dy, saved):
+        y = array_module(dy).tanh(saved.x)
+        return {"surrogate": dy * (1 - y * y)}
+
+    def not_analytic(dy, saved):
+        y = array_module(dy).tanh(saved.x.real)
+        return {"surrogate": dy * (1 - y * y)}
+
+    report = check_kernel(unary(sign, terms, gradient_of=soft), CASE)
+    assert report.methods == {"x": "complex step"}
+    assert not report.said
+    said = refusal(unary(sign, not_analytic, gradient_of=soft))
+    assert "the rule is not analytic" in said
+
+
+def saw(frequency):
+    """Make a kernel whose slope is 1 / frequency times a sawtooth of that frequency."""
+
+    def teeth(x):
+        return x * frequency - array_module(x).floor((x * frequency).real)
+
+    def forward(x):
+        tooth = teeth(x)
+        whole = array_module(x).floor((x * frequency).real)
+        return (whole + tooth * tooth) / (2 * frequency**2), Saved(tooth / frequency)
+
+    return unary(forward, lambda dy, saved: {"direct": dy * saved.x})
+
+
+def test_a_jump_within_the_step_leads_to_another_point():
+    # Not on the jump itself, where slopes to one side are left.
+    x = np.array([0.3, 0.5 + 4e-7])
+    report = check_kernel(saw(2.0), Case((x,)), single=False)
+    assert not report.said
+
+
+def test_jumps_at_every_point_are_reported():
+    report = check_kernel(saw(1e5), Case.draw(0, x=normal(300)), single=False)
+    assert report.methods == {"x": "complex step"}
+    assert "second order: its derivative was not checked" in str(report)
+
+
+def test_a_forward_that_takes_no_complex_numbers_is_not_held_to_it():
+    def floor(x):
+        xp = array_module(x)
+        return x * x + 0 * xp.floor(x), Saved(x)
+
+    report = check_kernel(unary(floor, square_terms), CASE)
+    assert report.methods == {"x": "central difference"}
+    assert "second order" not in report.said

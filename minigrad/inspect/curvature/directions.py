@@ -16,7 +16,11 @@ from numpy import ndarray
 
 from minigrad.backend import to_backend, to_host
 from minigrad.errors import ArgumentError, ShapeError, got
-from minigrad.inspect.complex_step import complex_pass, expect_scalar, gradients_of
+from minigrad.inspect.curvature.complex_step import (
+    complex_pass,
+    expect_scalar,
+    gradients_of,
+)
 from minigrad.random import generator
 from minigrad.tape import Tensor, enable_grad, no_grad
 from minigrad.typing import Array, Shape

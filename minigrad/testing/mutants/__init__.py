@@ -3,6 +3,9 @@
 A checker is worth what it refuses. The bugs are those that hand-written backward rules
 have had elsewhere: lost terms, signs and sums, writes into what others own, modes read
 from a global, float64 that creeps in.
+
+`python -m minigrad.testing.mutants` plants bugs into a kernel's source instead, as
+puzzles for students.
 """
 
 from __future__ import annotations
@@ -15,6 +18,8 @@ from minigrad.testing import _bugs
 from minigrad.testing._bugs import Bug, Plan
 from minigrad.testing._values import total
 from minigrad.testing.cases import Case
+
+__all__ = ["KINDS", "Mutant", "mutants"]
 
 
 class Mutant(NamedTuple):
