@@ -9,10 +9,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from minigrad.backend import _elementwise, registered
 from minigrad.errors import ArgumentError, DTypeError, GradientCheckError
+from minigrad.inspect import along, gradient_flow
 from minigrad.kernels import KERNELS
+from minigrad.tape import apply, tensor
 from minigrad.testing import (
     Case,
     away_from_zero,
@@ -502,3 +506,67 @@ def test_a_parameter_that_is_no_number_is_refused(name, param, value):
     point = CASES[name][0]
     with pytest.raises(ArgumentError, match=rf"{name}: {param} .+, expected "):
         kernel.run(*point.arrays, **point.params | {param: value})
+
+
+def tensors_of(kernel, point):
+    """Make leaves of the inputs that have a rule, tensors of the others."""
+    rules = kernel.rules * len(point.arrays) if kernel.variadic else kernel.rules
+    return [
+        tensor(array, requires_grad=rule is not None and array.dtype.kind == "f")
+        for array, rule in zip(point.arrays, rules, strict=True)
+    ]
+
+
+def weighted(y, rng):
+    """Sum the elements of all results with random weights, one term a result."""
+    parts = y if isinstance(y, tuple) else (y,)
+    sums = [
+        (part * rng.standard_normal(part.shape)).sum()
+        for part in parts
+        if part.requires_grad
+    ]
+    return parts, sum(sums[1:], sums[0])
+
+
+@pytest.mark.parametrize("kernel", KERNELS, ids=by_name)
+def test_terms_edges_and_sources_sum_to_the_gradient(kernel):
+    @settings(max_examples=3)
+    @given(seed=st.integers(0, 2**32 - 1))
+    def hold(seed):
+        for point in CASES[kernel.name]:
+            inputs = tensors_of(kernel, point)
+            names = dict(zip(kernel.inputs(len(inputs)), inputs, strict=True))
+            y = apply(kernel, *inputs, **point.params)
+            parts, loss = weighted(y, np.random.default_rng(seed))
+            tracked = [part for part in parts if part.requires_grad]
+            sources = {
+                f"y{at}": along(part) if part.ndim else part
+                for at, part in enumerate(tracked)
+            }
+            with gradient_flow(names=names, sources=sources) as flow:
+                # Every input is used twice, so that there are two edges to it.
+                (
+                    loss + sum((x * x).sum() for x in inputs if x.requires_grad)
+                ).backward()
+            flow.assert_conserved(1e-9)
+            for name, x in names.items():
+                if x.requires_grad:
+                    expect_shares_of_one(flow.into(name), len(tracked))
+
+    hold()
+
+
+def expect_shares_of_one(target, results):
+    assert [edge.kernel for edge in target.edges][-2:] == ["mul", "mul"]
+    if target.measures.share is None:
+        return
+    for parts in (
+        target.edges,
+        [term for edge in target.edges for term in edge.terms],
+        target.sources,
+    ):
+        # Sums of parts that cancel carry their roundings.
+        spread = sum(part.measures.norm for part in parts) / target.measures.norm
+        total = sum(part.measures.share for part in parts)
+        assert total == pytest.approx(1, abs=1e-12 * (1 + spread) ** 2)
+    assert "rest" in [source.name for source in target.sources]
