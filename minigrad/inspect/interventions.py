@@ -94,7 +94,7 @@ class Intervention:
 def _intervene(
     who: str, factor: float | None, model: Any, names: Any, choice: Choice
 ) -> Generator[Intervention]:
-    intervention = Intervention(who, factor, Names(model, names), choice)
+    intervention = Intervention(who, factor, Names(model, names, who), choice)
     with modes.observed(intervention, first=True):
         yield intervention
     intervention.expect_changes()

@@ -202,7 +202,7 @@ def watch(
         kind = f"a {type(condition).__name__}"
         raise ArgumentError(got("watch", "condition is", kind, "a function of a Seen"))
     choice = Choice.of("watch", term, kernel, module, input, into)
-    watchpoint = _Watchpoint(Names(model, names), condition, choice)
+    watchpoint = _Watchpoint(Names(model, names, "watch"), condition, choice)
     with modes.traced(watchpoint.trace), modes.observed(watchpoint):
         yield
 
@@ -231,7 +231,7 @@ def detect_nonfinite(
     ...     print(str(error).partition(",")[0])  # doctest: +ELLIPSIS
     forward: log#1 at ... made -inf among 2 elements
     """
-    detector = _Detector(Names(model, names))
+    detector = _Detector(Names(model, names, "detect_nonfinite"))
     # NumPy need not warn of what is about to be named.
     with (
         numpy.errstate(all="ignore"),

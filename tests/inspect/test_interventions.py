@@ -179,3 +179,10 @@ class TestMistakes:
     def test_a_pattern_is_text(self):
         with pytest.raises(ArgumentError, match="drop: kernel 3, expected a shell"):
             drop(kernel=3)
+
+    def test_errors_name_what_was_called(self):
+        for block in (drop(model=3), scale(2, names={"x": 1}), detach(model=3)):
+            who = {"drop": drop, "scale": scale, "detach": detach}
+            with pytest.raises(ArgumentError) as caught, block:
+                pass
+            assert str(caught.value).partition(":")[0] in who

@@ -6,12 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from minigrad.errors import ArgumentError
 from minigrad.inspect.drawing._draft import Call, Draft
-from minigrad.inspect.drawing.boxes import (
-    Amount,
-    Picture,
-)
+from minigrad.inspect.drawing.boxes import Amount, Picture
 from minigrad.inspect.record.names import Names
 from minigrad.inspect.record.trace import user_line
 from minigrad.tape import Node, Tensor
@@ -33,11 +29,7 @@ class GraphRecorder:
         self._names()
 
     def _names(self) -> Names:
-        try:
-            return Names(self._model, self._given)
-        except ArgumentError as error:
-            said = str(error).replace("gradient_flow", "graph", 1)
-            raise ArgumentError(said) from None
+        return Names(self._model, self._given, "graph")
 
     def picture(self) -> Picture | None:
         """Return the last pass, else the forward pass so far; None without either."""

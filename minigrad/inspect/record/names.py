@@ -18,8 +18,17 @@ class Names:
         model: whether a model was given.
     """
 
-    def __init__(self, model: Any, names: Mapping[str, Any] | None) -> None:
-        """Collect the names; raises ArgumentError for what is no model or no tensor."""
+    def __init__(
+        self,
+        model: Any,
+        names: Mapping[str, Any] | None,
+        who: str = "gradient_flow",
+    ) -> None:
+        """Collect the names; raises ArgumentError for what is no model or no tensor.
+
+        who is what errors say was called.
+        """
+        self._who = who
         self.tensors: dict[str, Tensor] = {}
         self.parameters: set[int] = set()
         self._modules: dict[int, str] = {}
@@ -28,7 +37,7 @@ class Names:
             if not isinstance(tensor, Tensor):
                 kind = type(tensor).__name__
                 raise ArgumentError(
-                    f"gradient_flow: names[{name!r}] is a {kind}, expected a Tensor"
+                    f"{who}: names[{name!r}] is a {kind}, expected a Tensor"
                 )
             self._add(name, tensor)
         if model is not None:
@@ -37,7 +46,7 @@ class Names:
     def _add_model(self, model: Any) -> None:
         if not hasattr(model, "named_modules"):
             raise ArgumentError(
-                f"gradient_flow: model is a {type(model).__name__}, expected a Module; "
+                f"{self._who}: model is a {type(model).__name__}, expected a Module; "
                 "pass tensors as names={'h': tensor}"
             )
         for path, module in model.named_modules():
@@ -51,7 +60,7 @@ class Names:
     def _add(self, name: str, tensor: Tensor) -> None:
         if self.tensors.setdefault(name, tensor) is not tensor:
             raise ArgumentError(
-                f"gradient_flow: names[{name!r}] is also the name of a parameter of "
+                f"{self._who}: names[{name!r}] is also the name of a parameter of "
                 "the model, expected another one"
             )
         self._first.setdefault(_key(tensor), name)
