@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from minigrad import functional as F
+from minigrad import nn
 from minigrad.errors import GraphError
 from minigrad.inspect import gradient_flow
+from minigrad.random import manual_seed
 from minigrad.tape import apply, no_grad, tensor
 
 
@@ -171,6 +173,16 @@ class TestSize:
             ": saturated tanh: 100 % of its outputs lie beyond 0.95, where its slope "
             "is below 0.1."
         )
+
+    def test_a_bias_ahead_of_batch_norm_gets_what_rounding_leaves(self):
+        manual_seed(0)
+        model = nn.Sequential(nn.Linear(8, 8), nn.BatchNorm1d(8), nn.Linear(8, 2))
+        x = tensor(np.random.default_rng(0).normal(size=(32, 8)), dtype="float32")
+        with gradient_flow(model) as flow:
+            F.cross_entropy(model(x), tensor(np.arange(32) % 2)).backward()
+        sentence = flow.why("0.bias")
+        assert sentence.startswith("`0.bias` is tiny: rms ")
+        assert "for the sum over the batch cancels, as ahead of a norm" in sentence
 
     def test_many_layers_of_sigmoids_are_told_as_one_cause(self):
         def deep(x):

@@ -43,6 +43,9 @@ SLOPES: Final[Mapping[str, str]] = {
 }
 """By kernel and input: why it shrinks gradients, saturated or not."""
 
+CANCELLED: Final = 1e-5
+"""A bias gets the sum of dy: a gain below this is what rounding left of it."""
+
 MOSTLY: Final = 0.5
 """Share of idle elements from which on they are said to be the reason."""
 
@@ -232,6 +235,8 @@ def _why(edge: Edge, dtype: Any) -> str:
     state = _state_of(edge, MOSTLY)
     if state:
         return f": {state}"
+    if edge.input == "b" and (edge.measures.gain or 1.0) < CANCELLED:
+        return ", for the sum over the batch cancels, as ahead of a normalisation"
     slope = SLOPES.get(f"{edge.kernel} {edge.input}")
     if slope:
         return f": {slope}"
