@@ -5,5 +5,14 @@
 
 from typing import Final
 
-LESSONS: Final = ("chain_rule", "batch_norm", "lstm_gates", "writing_a_kernel")
+LESSONS: Final = (
+    "chain_rule",
+    "vanishing_gradients",
+    "batch_norm",
+    "dropout_gradient",
+    "lstm_gates",
+    "writing_a_kernel",
+    "straight_through",
+    "second_order",
+)
 """The lessons that become pages, in the order in which they are best read."""

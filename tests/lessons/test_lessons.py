@@ -41,9 +41,73 @@ def writing_a_kernel(names):
     assert verdicts["x", "term_sign_flipped"] == "term through_rms has the wrong sign"
 
 
+def vanishing_gradients(names):
+    assert len(names["table"]) == 10
+    loss = {name: row[3] for name, row in names["table"].items()}
+    for name in ("sigmoid, small", "sigmoid, Glorot"):
+        ratio, update, apart, _, _ = names["table"][name]
+        assert ratio < 1e-10
+        assert update == apart == 0
+        assert loss[name] > 2.29
+    ratio, update, *_ = names["table"]["tanh, small"]
+    assert 0.5 < ratio < 2
+    assert update < 1e-5
+    assert loss["tanh, small, skip"] < loss["tanh, Glorot"] < loss["ReLU, He"] < 2
+    assert max(loss["sigmoid, small, norm"], loss["sigmoid, small, skip"]) < 2
+    assert math.isnan(loss["ReLU, large"])
+
+
+def dropout_gradient(names):
+    layers = {name: row[:3] for name, row in names["table"].items()}
+    times = {
+        name: [one / of for one, of in zip(row, layers["tanh"], strict=True)]
+        for name, row in layers.items()
+    }
+    assert min(times["tanh, dropout"]) > 3
+    assert times["GAAF"] == sorted(times["GAAF"], reverse=True)
+    *factors, total = (
+        names["ratios"][name]
+        for name in (
+            "arrives at the top", "dropout", "linear", "tanh", "arrives at layer 1"
+        )
+    )  # fmt: skip
+    assert math.isclose(math.prod(factors), total, rel_tol=1e-3)
+    assert names["ratios"]["tanh"] < 1 < names["ratios"]["arrives at the top"]
+
+
+def straight_through(names):
+    bias = {key: row[0] for key, row in names["errors"].items()}
+    for noise, bet, other in (
+        ("uniform", "hardtanh", "tanh"),
+        ("logistic", "tanh", "hardtanh"),
+    ):
+        assert bias[noise, bet] < bias[noise, other] < bias[noise, "identity"] / 3
+        assert bias[noise, "score"] < bias[noise, bet]
+    wrong = {name: rows[:, 1].mean() for name, rows in names["table"].items()}
+    assert wrong["none"] > 20 > 15 > wrong["identity"] > 10
+    assert max(wrong["hardtanh"], wrong["tanh"]) < 10.5
+
+
+def second_order(names):
+    assert list(names["table"]) == [0.9, 0.99, 1.01, 1.1]
+    for predicted, seen, _, _ in names["table"].values():
+        assert math.isclose(seen, predicted, rel_tol=2e-3)
+    farthest = [row[2] for row in names["table"].values()]
+    assert farthest[1] < 2e-3 < 1e-2 < farthest[2] < farthest[3] < 10
+
+
 CHECKS = {
     check.__name__: check
-    for check in (chain_rule, batch_norm, lstm_gates, writing_a_kernel)
+    for check in (
+        chain_rule,
+        vanishing_gradients,
+        batch_norm,
+        dropout_gradient,
+        lstm_gates,
+        writing_a_kernel,
+        straight_through,
+        second_order,
+    )
 }
 
 
