@@ -14,7 +14,7 @@ from minigrad.backend import (
     new_array,
     to_backend,
 )
-from minigrad.errors import DTypeError, GraphError, ShapeError, got
+from minigrad.errors import ArgumentError, DTypeError, GraphError, ShapeError, got
 from minigrad.kernels._spec import Kernel, Record, as_array
 from minigrad.tape import backward as _backward
 from minigrad.tape import modes
@@ -62,8 +62,13 @@ def apply(kernel: Kernel, *inputs: Any, **params: Any) -> Any:
             return _unrecorded(y, f"{kernel.name} has no derivative by that input")
     node = Node(kernel, tuple(targets), record, modes.scope.get())
     saved = record.saved
-    if saved:
-        node.locked = lock(saved, kernel.name)
+    try:
+        if saved:
+            node.locked = lock(saved, kernel.name)
+    except ValueError:
+        # The truth of an array: what is saved has to be a tuple of them.
+        found, rule = f"a {type(saved).__name__}", "a NamedTuple of arrays, or None"
+        raise ArgumentError(got(kernel.name, "saved is", found, rule)) from None
     if modes.tracing:
         for tracer in modes.tracers.get():
             tracer.made(node)

@@ -64,3 +64,14 @@ def test_a_pattern_is_text_or_a_list_of_texts(pattern):
     told = pytest.raises(ArgumentError, match=r"gradient_flow: kernel .*, expected a")
     with told, gradient_flow(kernel=pattern):
         pass
+
+
+@pytest.mark.parametrize("factor", [1e-12, 0.0, np.nan, 1e9])
+def test_reasons_say_where_the_selection_ends(network, factor):
+    model = network(3, 4, 2)
+    with gradient_flow(model, name="first.weight") as flow:
+        (model(tensor(np.ones((5, 3)))) * factor).sum().backward()
+    assert "what arrived at first/linear#1 (w) at conftest.py:" in flow.why(
+        "first.weight"
+    )
+    assert "was left out of the recording, which chooses by" in flow.why("first.weight")

@@ -11,7 +11,8 @@ from minigrad.errors import (
     GraphError,
     ShapeError,
 )
-from minigrad.tape import Parameter, Tensor, from_dlpack, tensor
+from minigrad.kernels._spec import Kernel
+from minigrad.tape import Parameter, Tensor, apply, from_dlpack, tensor
 from minigrad.testing import fake_device
 
 
@@ -194,3 +195,10 @@ class TestDevices:
     def test_unknown_backend(self):
         with pytest.raises(DTypeError, match="'cuda'"):
             tensor([1.0]).to("cuda")
+
+
+def test_a_kernel_that_saves_a_bare_array_is_told_what_to_save():
+    kernel = Kernel("bare", lambda x: (2 * x, x), {"x": lambda dy, x: {"direct": dy}})
+    x = tensor([1.0, 2.0], requires_grad=True)
+    with pytest.raises(ArgumentError, match="bare: saved is a ndarray, expected a Nam"):
+        apply(kernel, x)

@@ -111,6 +111,13 @@ def _norms(target: Target) -> str:
     )
 
 
+def _unseen(edge: Edge) -> str:
+    return (
+        f"what arrived at {_place(edge)} was left out of the recording, which chooses "
+        "by name, kernel or module"
+    )
+
+
 def _joint_norm(targets: list[Target]) -> str:
     return text(math.hypot(*(target.measures.norm for target in targets)))
 
@@ -126,6 +133,8 @@ def _origin_of_faults(target: Target, one: Pass) -> str:
             )
         arrived = _arrived(edge, one)
         faulty = [source for source in arrived if not source.measures.finite]
+        if not arrived:
+            return _unseen(edge)
         if not faulty:
             terms = [term.name for term in edge.terms if not term.measures.finite]
             where = f"term {terms[0]}" if terms else "in the sum of its finite terms"
@@ -144,6 +153,8 @@ def _origin_of_zeros(target: Target, one: Pass) -> str:
             return f"the edges into {target.name} cancel, {_norms(target)}"
         edge = target.edges[0]
         arrived = _arrived(edge, one)
+        if not arrived:
+            return _unseen(edge)
         if any(source.measures.dead < 1 for source in arrived):
             return _maker_of_zeros(edge, arrived)
         target = arrived[0]
@@ -178,13 +189,12 @@ def _state_of(edge: Edge, least: float) -> str:
 def _extreme(target: Target, one: Pass, *, tiny: bool) -> str:
     """Name the edge of least or greatest gain on the path that contributes most."""
     bound = f"below {text(TINY)}" if tiny else f"above {text(HUGE)}"
-    path: list[Edge] = []
-    source = target
-    while source.edges:
-        path.append(max(source.edges, key=lambda edge: edge.measures.norm))
-        source = max(_arrived(path[-1], one), key=lambda above: above.measures.norm)
-    start = f"backward() started at {source.name} with norm "
-    facts = f"rms {text(_rms(target))}, {bound}; {start}{text(source.measures.norm)}"
+    path, source = _path(target, one)
+    facts = f"rms {text(_rms(target))}, {bound}; "
+    if source is None:
+        return f"{facts}{_unseen(path[-1])}"
+    norm = text(source.measures.norm)
+    facts += f"backward() started at {source.name} with norm {norm}"
     groups = _by_kernel(path)
     if not groups:
         return facts
@@ -207,6 +217,18 @@ def _extreme(target: Target, one: Pass, *, tiny: bool) -> str:
         f"{text(worst.product)}{others}; the {size}, {gain}, is that of "
         f"{_place(first)}{why}"
     )
+
+
+def _path(target: Target, one: Pass) -> tuple[list[Edge], Target | None]:
+    """Follow the greatest edges to what backward() was called on, if all are known."""
+    path: list[Edge] = []
+    while target.edges:
+        path.append(max(target.edges, key=lambda edge: edge.measures.norm))
+        arrived = _arrived(path[-1], one)
+        if not arrived:
+            return path, None
+        target = max(arrived, key=lambda above: above.measures.norm)
+    return path, target
 
 
 class _Group(NamedTuple):
