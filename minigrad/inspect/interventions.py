@@ -77,6 +77,9 @@ class Intervention:
     def total(self, target: Node | Tensor, gradient: Array) -> None:
         """Sums are of no concern."""
 
+    def end(self, complete: bool) -> None:
+        """Nothing is held beyond a pass."""
+
     def expect_changes(self) -> None:
         """Raise ArgumentError if passes ran and nothing in them was chosen."""
         if self.changed or not self._passed:

@@ -47,6 +47,9 @@ class Observer(Protocol):
     def total(self, target: Any, gradient: Array) -> None:
         """See the sum of all that one pass sent to target, once it is complete."""
 
+    def end(self, complete: bool) -> None:
+        """See that the pass is over; incomplete: an error cut it short."""
+
 
 Observers = tuple[Observer, ...]
 
@@ -57,28 +60,45 @@ def run_backward(
     """Send dy from root to every leaf below it, freeing nodes as they are done."""
     global passes
     passes += 1
-    before = dict[Any, Any]()
+    order = _collect(root)
     # A view, so that this pass's dy is an object of its own: kernels may remember what
     # they made of one, and the caller may write new numbers into the array meanwhile.
     root.cotangent = dy[...]
     root.owned = False
-    order = _collect(root)
-    for observer in observers:
-        observer.start(order)
     try:
+        if observers:
+            _run_observed(order, retain_graph, observers)
+            return
         for node in order:
-            _visit(node, observers, before)
+            _visit(node, (), {})
             if not retain_graph:
                 node.free()
     except BaseException:
         for node in order:
             node.cotangent = None
         raise
-    for leaf, old in before.items():
-        new = leaf.cotangent
-        own = new if old is None else as_array(new - old)
+
+
+def _run_observed(order: list[Node], retain_graph: bool, observers: Observers) -> None:
+    """Run a pass that observers see from its start to its end, however it ends."""
+    before = dict[Any, Any]()
+    complete = False
+    try:
         for observer in observers:
-            observer.total(leaf, own)
+            observer.start(order)
+        for node in order:
+            _visit(node, observers, before)
+            if not retain_graph:
+                node.free()
+        for leaf, old in before.items():
+            new = leaf.cotangent
+            own = new if old is None else as_array(new - old)
+            for observer in observers:
+                observer.total(leaf, own)
+        complete = True
+    finally:
+        for observer in observers:
+            observer.end(complete)
 
 
 def _collect(root: Node) -> list[Node]:

@@ -9,8 +9,8 @@ import numpy
 from numpy import ndarray
 
 from minigrad.errors import GraphError
-from minigrad.testing._subject import Outcome, Subject
-from minigrad.testing._values import cast, largest, leaves, magnitude, mapped, total
+from minigrad.testing._subject import Outcome, Subject, spread
+from minigrad.testing._values import cast, largest, leaves, mapped, total
 from minigrad.testing.tolerances import COMPLEX_STEP, ROUNDINGS, eps
 
 Y: Final = -1
@@ -47,7 +47,11 @@ def check_linear(subject: Subject, index: int) -> None:
             f"the terms of input {name} are {list(one)}, then {list(two)} and "
             f"{list(both)}, expected the same names in the same order"
         )
-    scale = largest(magnitude(one)) + largest(magnitude(two))
+    shape = record.shapes[index]
+    sizes = [
+        spread(subject.rule(index, dy, record), shape) for dy in (first, second, mixed)
+    ]
+    scale = sum(sizes)
     for term, value in both.items():
         gap = largest(value - (two[term] - 1.5 * one[term]))
         if not gap <= COMPLEX_STEP * scale:
@@ -57,7 +61,7 @@ def check_linear(subject: Subject, index: int) -> None:
                 f"term {term} depends on dy nonlinearly, or is not zero for dy = 0",
             )
     gap = largest(kernel.gradient(index, first, record) - total(one))
-    if not gap <= COMPLEX_STEP * largest(magnitude(one)):
+    if not gap <= COMPLEX_STEP * sizes[0]:
         raise subject.fail(
             f"fused gradient of input {name} is off by {gap:.3g}, "
             "expected the sum of the terms",
@@ -202,7 +206,7 @@ def compare(
 ) -> None:
     """Raise unless found equals reference within roundings of dtype.
 
-    They count in units of sum |term|, and of what `sensitivity` measured.
+    They count in units of sum |term|, before any sum, and of what `sensitivity` measured.
     """
 
     def limit(size: float, key: int) -> float:
@@ -225,7 +229,7 @@ def compare(
         if list(terms) != list(right):
             listed = f"input {name} has terms {list(terms)} ({against})"
             raise subject.fail(f"{listed}, expected {list(right)}")
-        most = limit(largest(magnitude(right)), index)
+        most = limit(reference.spreads[index], index)
         for term, value in terms.items():
             expect(f"term {term} of input {name}", value, right[term], most)
         expect(

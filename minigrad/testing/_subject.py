@@ -7,27 +7,40 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
+import numpy
 from numpy import ndarray
 
 from minigrad.backend import to_backend, to_host
 from minigrad.errors import GradientCheckError
 from minigrad.kernels._spec import Kernel, NotAGradient, Record, fit
 from minigrad.testing._derivative import Claim
-from minigrad.testing._values import leaves, mapped
+from minigrad.testing._values import largest, leaves, mapped
 from minigrad.testing.cases import Case
-from minigrad.typing import Terms
+from minigrad.typing import Shape, Terms
 
 
 class Outcome(NamedTuple):
     """All that one run of a kernel computes, as host arrays.
 
     y has one array an output; terms and totals are keyed by the input's position, the
-    terms brought to the input's shape and dtype.
+    terms brought to the input's shape and dtype. spreads: the largest element of the
+    sum of |term|, before the sum over what broadcasting repeated: what rounding errors
+    are small against, even where the gradient is 0.
     """
 
     y: tuple[ndarray, ...]
     terms: dict[int, dict[str, ndarray]]
     totals: dict[int, ndarray]
+    spreads: dict[int, float]
+
+
+def spread(raw: Terms, shape: Shape) -> float:
+    """Return the largest element of sum |term|, summed as terms are to shape."""
+    whole = 0.0
+    for value in map(to_host, raw.values()):
+        real = numpy.abs(value)
+        whole = whole + fit(real, shape, real.dtype)
+    return largest(numpy.asarray(whole))
 
 
 @dataclass(frozen=True)
@@ -65,14 +78,16 @@ class Subject:
         cotangent = mapped(lambda part: to_backend(part, backend), dy)
         terms: dict[int, dict[str, ndarray]] = {}
         totals: dict[int, ndarray] = {}
+        spreads: dict[int, float] = {}
         for index in self.checked:
             shape, dtype = record.shapes[index], record.dtypes[index]
+            raw = self.rule(index, cotangent, record)
             terms[index] = {
-                name: to_host(fit(value, shape, dtype))
-                for name, value in self.rule(index, cotangent, record).items()
+                name: to_host(fit(value, shape, dtype)) for name, value in raw.items()
             }
+            spreads[index] = spread(raw, shape)
             totals[index] = to_host(self.kernel.gradient(index, cotangent, record))
-        return Outcome(tuple(to_host(part) for part in leaves(y)), terms, totals)
+        return Outcome(tuple(map(to_host, leaves(y))), terms, totals, spreads)
 
     def claim(self, index: int) -> Claim | None:
         """Return what the rule of the input at index claims; None if no gradient."""

@@ -30,6 +30,9 @@ class Noting:
     def total(self, target, gradient):
         self.seen.append(("total", gradient.item()))
 
+    def end(self, complete):
+        self.seen.append(("end", complete))
+
 
 def halved(terms):
     return {name: 0.5 * term for name, term in terms.items()}
@@ -44,7 +47,7 @@ def test_an_observer_sees_the_order_the_edges_and_the_sums():
     assert noting.seen[1] == ("total", 1)
     assert noting.seen[2] == ("exp", "x", ["direct"])
     assert [what for what, *_ in noting.seen] == [
-        *("start", "total", "exp", "total", "mul", "total"),
+        *("start", "total", "exp", "total", "mul", "total", "end"),
     ]
 
 
@@ -54,7 +57,7 @@ def test_what_an_observer_returns_flows_and_is_shown_to_the_next():
     with modes.observed(second), modes.observed(first, first=True):
         (x * 2.0).backward()
     assert x.grad.item() == 1
-    assert second.seen[-1] == ("total", 1)
+    assert second.seen[-2:] == [("total", 1), ("end", True)]
 
 
 def test_without_terms_nothing_flows_and_nothing_behind_is_visited():
@@ -63,7 +66,7 @@ def test_without_terms_nothing_flows_and_nothing_behind_is_visited():
     with modes.observed(noting):
         (x * 2.0).exp().backward()
     assert not x.has_grad
-    assert [what for what, *_ in noting.seen] == ["start", "total", "exp"]
+    assert [what for what, *_ in noting.seen] == ["start", "total", "exp", "end"]
 
 
 def test_what_nobody_wants_is_formed_as_when_nobody_looks():
@@ -80,8 +83,29 @@ def test_a_gradient_from_before_is_not_in_the_sum():
     noting = Noting()
     with modes.observed(noting):
         (x * 2.0).backward()
-    assert noting.seen[-1] == ("total", 2)
+    assert noting.seen[-2] == ("total", 2)
     assert x.grad.item() == 7
+
+
+@pytest.mark.parametrize("where", ["start", "edge"])
+def test_an_error_of_an_observer_ends_the_pass_for_all_and_leaves_nothing(where):
+    class Failing(Noting):
+        def start(self, order):
+            if where == "start":
+                raise KeyError
+
+        def edge(self, *seen):
+            raise KeyError
+
+    x = leaf(3.0)
+    y = x * 2.0
+    noting = Noting()
+    with modes.observed(noting), modes.observed(Failing()), pytest.raises(KeyError):
+        y.backward()
+    assert noting.seen[-1] == ("end", False)
+    x.grad = None
+    (y * 1.0).backward()
+    assert x.grad.item() == 2
 
 
 class Tracing:

@@ -105,3 +105,6 @@ class GraphRecorder:
         """Measure what has come to target."""
         if self._draft is not None:
             self._draft.arrived(target, gradient)
+
+    def end(self, complete: bool) -> None:
+        """See that the pass is over."""

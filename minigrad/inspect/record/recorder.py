@@ -144,6 +144,9 @@ class Recorder:
         if isinstance(target, Tensor):
             self._steps.before(target)
 
+    def end(self, complete: bool) -> None:
+        """See that the pass is over."""
+
     # -- measuring ---------------------------------------------------------------------
 
     def _measured(self, pending: _Pending, gradient: Array) -> Target:
