@@ -81,6 +81,9 @@ class _Watcher:
         self._labels = Labels(self._names, order, self.trace.lines)
         self.trace.restart()
 
+    def end(self, complete: bool) -> None:
+        """Nothing is held beyond a pass but names."""
+
     def seen(self, node: Node, name: str, target: Any, term: str, array: Array) -> Seen:
         call = self._labels.call(node)
         title = self._labels.target(target)
