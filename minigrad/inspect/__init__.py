@@ -9,7 +9,7 @@ from minigrad.inspect.curvature.directions import (
 from minigrad.inspect.curvature.hessian import Eigenvalues, Hessian, Trace
 from minigrad.inspect.drawing.graph import Graph, graph
 from minigrad.inspect.explain.diff import Diff, Divergence
-from minigrad.inspect.flow import Flow, Information, gradient_flow
+from minigrad.inspect.flow import Flow, Information
 from minigrad.inspect.interventions import Intervention, detach, drop, scale
 from minigrad.inspect.model_summary.rows import Summary
 from minigrad.inspect.model_summary.summary import summary
@@ -17,6 +17,7 @@ from minigrad.inspect.record.history import OverTime
 from minigrad.inspect.record.measures import Measures
 from minigrad.inspect.record.records import Edge, Source, Target, Term
 from minigrad.inspect.record.sources import Along, along
+from minigrad.inspect.recording import gradient_flow
 from minigrad.inspect.watch import Seen, detect_nonfinite, watch
 
 __all__ = [

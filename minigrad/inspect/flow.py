@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Generator, Iterable, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from minigrad.errors import ArgumentError, GradientCheckError, GraphError, got
@@ -12,14 +11,9 @@ from minigrad.files import PathLike
 from minigrad.inspect.explain import absence, checks, reasons
 from minigrad.inspect.explain.diff import Diff
 from minigrad.inspect.record.history import History, OverTime
-from minigrad.inspect.record.names import Names
 from minigrad.inspect.record.recorder import Recorder
 from minigrad.inspect.record.records import Pass, Target, overview
-from minigrad.inspect.record.selection import Globs, Selection
-from minigrad.inspect.record.sources import Source, Sources
-from minigrad.inspect.record.trace import Trace
 from minigrad.inspect.report import html, plot
-from minigrad.tape import Tensor, modes
 
 
 class Information(NamedTuple):
@@ -123,6 +117,8 @@ class Flow:
             "1 pass" if self.count == 1 else f"means over {self.count} passes",
             targets.values(),
         )
+        cut = self._history.cut_short
+        table += f"\ncut short by an error: {cut} of {self.count} passes" if cut else ""
         missing = ", ".join(self._missing())
         return f"{table}\nwithout gradient: {missing}" if missing else table
 
@@ -248,15 +244,16 @@ class Flow:
 
     def _title(self, name: str) -> str:
         """Return the name that a tensor of several names is recorded under."""
+        if not isinstance(name, str):
+            rule = "the name of a gradient"
+            raise ArgumentError(got("flow", "name", repr(name), rule))
         return self._names.title(name) or self._history.calls.get(name, name)
 
     def _missing(self) -> list[str]:
         """List the named tensors that no pass sent a gradient to, each once."""
         titles = dict.fromkeys(self._title(name) for name in self._names.tensors)
-        seen = self._history.last
-        return [
-            one for one in titles if one not in seen and self._recorder.may_see(one)
-        ]
+        known = {*self._history.last, *self._history.left_out}
+        return [title for title in titles if title not in known]
 
     def _absence(self, name: str) -> str:
         """Say why there is no gradient called name; raise GraphError if nothing is."""
@@ -269,67 +266,10 @@ class Flow:
                 f"nothing in this recording is called `{name}`, expected "
                 + (listed or "a name that print(flow) lists")
             )
-        return absence.sentence(name, tensor, self._names, self._history)
-
-
-@contextmanager
-def gradient_flow(
-    model: Any = None,
-    *,
-    names: Mapping[str, Tensor] | None = None,
-    name: Globs = None,
-    kernel: Globs = None,
-    module: Globs = None,
-    sources: Mapping[str, Source] | None = None,
-    keep: str = "scalars",
-    passes: int = 16,
-) -> Generator[Flow]:
-    """Record every edge and term of the backward passes inside the block.
-
-    Looking changes no gradient: the tape sums what it would sum anyway. It costs the
-    terms, float64 sums over each of them, and the memory of the terms of all leaves
-    until a pass ends; many passes need no more memory than a few. If the forward pass
-    runs inside the block, too, the lines of the caller's code are known. If the step
-    does, so is how far it moves the weights. Blocks may be nested: the outer one sees
-    the inner one's passes.
-
-    Args:
-        model: its parameters and modules give gradients and calls their names.
-        names: more tensors to name, leaves or results.
-        name: a shell pattern, or several; only gradients of such names are recorded.
-        kernel: the same for the kernels that gradients come from, over one of their
-            edges at least.
-        module: the same for the paths of the modules that called those kernels.
-        sources: results between the parameters and the loss by name, or
-            `along(result, axis)`: what of each gradient comes from each of them. Costs
-            one backward more for each.
-        keep: "arrays" also keeps a copy of every gradient, term, source and result.
-        passes: how many of the last passes are kept whole.
-
-    >>> from minigrad import inspect, tensor
-    >>> x = tensor([3.0, 4.0], requires_grad=True)
-    >>> with inspect.gradient_flow(names={"x": x}) as flow:
-    ...     (x * x).sum().backward()
-    >>> flow.into("x").edges[0].measures.share
-    0.5
-    """
-    who = "gradient_flow"
-    if keep not in ("scalars", "arrays"):
-        rule = "'scalars' or 'arrays'"
-        raise ArgumentError(got(who, "keep", repr(keep), rule))
-    if not isinstance(passes, int) or passes < 1:
-        raise ArgumentError(got(who, "passes", repr(passes), "at least 1"))
-    known = Names(model, names)
-    recorder = Recorder(
-        known,
-        Selection.of(who, name, kernel, module),
-        Sources(sources) if sources else None,
-        Trace(known, keep == "arrays"),
-        passes,
-        keep == "arrays",
-    )
-    with modes.traced(recorder.trace), modes.observed(recorder):
-        try:
-            yield Flow(recorder)
-        finally:
-            recorder.close()
+        return absence.sentence(
+            self._title(name),
+            tensor,
+            self._names,
+            self._history,
+            self._recorder.selection,
+        )

@@ -7,7 +7,7 @@ chosen by shell patterns; what is chosen is changed before it is added up, recor
 
 from __future__ import annotations
 
-import difflib
+import math
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -16,7 +16,7 @@ from minigrad.backend import array_module
 from minigrad.errors import ArgumentError, got
 from minigrad.inspect.record.labels import Labels
 from minigrad.inspect.record.names import Names
-from minigrad.inspect.record.selection import Choice, Globs, fits
+from minigrad.inspect.record.selection import Choice, Globs, expect_fit, fits
 from minigrad.tape import Node, Tensor, modes
 from minigrad.typing import Array, Terms
 
@@ -25,6 +25,8 @@ class Intervention:
     """Changes the chosen terms of the backward passes in a block.
 
     Attributes:
+        who: "drop", "scale" or "detach".
+        factor: what chosen terms are multiplied by; None lets nothing flow.
         changed: every term that was changed, as `consumer (input) term`, in the order
             of backward, each once.
     """
@@ -32,7 +34,8 @@ class Intervention:
     def __init__(self, who: str, factor: float | None, names: Names, choice: Choice):
         """Multiply what is chosen by factor; None lets nothing flow in its place."""
         self.changed: dict[str, None] = {}
-        self._who, self._factor, self._choice = who, factor, choice
+        self.who = who
+        self.factor, self._choice = factor, choice
         self._names = names
         self._labels = Labels(names, (), {})
         self._passed: dict[str, None] = {}
@@ -64,15 +67,15 @@ class Intervention:
                 continue
             touched = True
             self.changed[place] = None
-            if self._factor is not None:
+            if self.factor is not None:
                 kept[term] = self._times(array)
         return kept if touched else None
 
     def _times(self, array: Array) -> Array:
         # Not 0 * array, which leaves NaN of what is not finite.
-        if self._factor == 0:
+        if self.factor == 0:
             return array_module(array).zeros_like(array)
-        return array * self._factor
+        return array * self.factor
 
     def total(self, target: Node | Tensor, gradient: Array) -> None:
         """Sums are of no concern."""
@@ -84,13 +87,10 @@ class Intervention:
         """Raise ArgumentError if passes ran and nothing in them was chosen."""
         if self.changed or not self._passed:
             return
-        wanted = self._choice.described()
-        close = difflib.get_close_matches(wanted, self._passed, 3, 0.3)
-        listed = " or ".join(close or list(self._passed)[:3])
-        raise ArgumentError(
-            f"{self._who}: no term of the backward pass fits {wanted}, expected one as "
-            f"{listed}"
-        )
+        expect_fit(self.who, "term", self._choice.described(), self._passed)
+
+    def __repr__(self) -> str:
+        return f"<{self.who}: {len(self.changed)} terms changed>"
 
 
 @contextmanager
@@ -158,8 +158,10 @@ def scale(
     >>> x.grad.item(), list(change.changed)
     (-6.0, ['mul#1 (a) direct', 'mul#1 (b) direct'])
     """
-    if isinstance(factor, bool) or not isinstance(factor, int | float):
-        raise ArgumentError(got("scale", "factor", repr(factor), "a real number"))
+    real = isinstance(factor, int | float) and not isinstance(factor, bool)
+    if not real or not math.isfinite(factor):
+        rule = "a real number that is finite"
+        raise ArgumentError(got("scale", "factor", repr(factor), rule))
     choice = Choice.of("scale", term, kernel, module, input, into)
     return _intervene("scale", float(factor), model, names, choice)
 

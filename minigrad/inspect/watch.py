@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -14,9 +15,9 @@ from minigrad.inspect.explain.tables import number
 from minigrad.inspect.record import faults
 from minigrad.inspect.record.labels import Labels
 from minigrad.inspect.record.names import Names
-from minigrad.inspect.record.selection import Choice, Globs, fits
+from minigrad.inspect.record.selection import Choice, Globs, expect_fit, fits
 from minigrad.inspect.record.sums import square
-from minigrad.inspect.record.trace import Line, Trace, at
+from minigrad.inspect.record.trace import Line, Trace, at, user_line
 from minigrad.tape import Node, Tensor, modes
 from minigrad.typing import Array, Terms
 
@@ -73,13 +74,12 @@ class _Watcher:
     """Labels the calls of each pass; the base of what stops a pass."""
 
     def __init__(self, names: Names) -> None:
-        self.trace = Trace(names, keep=False)
+        self.trace = Trace(names, look=False)
         self._names = names
         self._labels = Labels(names, (), {})
 
     def start(self, order: Sequence[Node]) -> None:
         self._labels = Labels(self._names, order, self.trace.lines)
-        self.trace.restart()
 
     def end(self, complete: bool) -> None:
         """Nothing is held beyond a pass but names."""
@@ -100,15 +100,29 @@ class _Watchpoint(_Watcher):
     ) -> None:
         super().__init__(names)
         self._condition, self._choice = condition, choice
+        self._fitted = False
+        self._passed: dict[str, None] = {}
 
     def wants(self, node: Node, name: str, target: Any) -> bool:
-        title = self._labels.target(target)
-        return self._choice.fits_edge(self._labels.call(node), name, title)
+        call, title = self._labels.call(node), self._labels.target(target)
+        chosen = self._choice.fits_edge(call, name, title)
+        if not chosen:
+            self._passed[f"{call.label} ({name})"] = None
+        return chosen
+
+    def expect_fit(self) -> None:
+        """Raise ArgumentError if passes ran and nothing in them was looked at."""
+        if self._passed and not self._fitted:
+            expect_fit("watch", "term", self._choice.described(), self._passed)
 
     def edge(self, node: Node, name: str, target: Any, terms: Terms, dy: Any) -> None:
         for term, array in terms.items():
             seen = self.seen(node, name, target, term, array)
-            if not fits(self._choice.term, term) or not self._condition(seen):
+            if not fits(self._choice.term, term):
+                self._passed[f"{seen.consumer} ({name}) {term}"] = None
+                continue
+            self._fitted = True
+            if not self._condition(seen):
                 continue
             facts = f"norm {number(seen.norm)}, rms {number(seen.rms)}"
             raise WatchpointError(
@@ -124,12 +138,28 @@ class _Watchpoint(_Watcher):
 class _Detector(_Watcher):
     """Raises NonFiniteError at the first number that is not finite."""
 
+    def __init__(self, names: Names) -> None:
+        super().__init__(names)
+        self._counts: Counter[str] = Counter()
+        self._met: set[int] = set()
+
+    def start(self, order: Sequence[Node]) -> None:
+        super().start(order)
+        # The next call belongs to a new forward pass.
+        self._counts.clear()
+        self._met.clear()
+
     def ran(
         self, kernel: Any, inputs: tuple[Any, ...], arrays: list[Array], y: Any
     ) -> None:
-        self.trace.ran(kernel, inputs, arrays, y)
-        if self.trace.fault is not None:
-            raise NonFiniteError(f"forward: {self.trace.fault.sentence}")
+        module = self._names.module(modes.scope.get())
+        stem = f"{module}/{kernel.name}" if module else kernel.name
+        self._counts[stem] += 1
+        if faults.is_finite(y):
+            return
+        call = f"{stem}#{self._counts[stem]}{at(user_line())}"
+        said = faults.describe(kernel, inputs, arrays, y, self.trace.name)
+        raise NonFiniteError(f"forward: {call} {said}")
 
     def made(self, node: Node) -> None:
         self.trace.made(node)
@@ -141,6 +171,9 @@ class _Detector(_Watcher):
         return True
 
     def edge(self, node: Node, name: str, target: Any, terms: Terms, dy: Any) -> None:
+        if isinstance(target, Tensor) and id(target) not in self._met:
+            self._met.add(id(target))
+            self._expect_finite_before(target)
         for term, array in terms.items():
             if faults.is_finite(array):
                 continue
@@ -152,6 +185,15 @@ class _Detector(_Watcher):
                 f"backward: {seen} has {faults.faulty(array)}, where a finite "
                 f"gradient of norm {norm} had arrived"
                 + (f"; saved: {operands}" if operands else "")
+            )
+
+    def _expect_finite_before(self, leaf: Tensor) -> None:
+        """Raise NonFiniteError if an earlier pass has left such a gradient."""
+        old = leaf.cotangent
+        if old is not None and not faults.is_finite(old):
+            raise NonFiniteError(
+                f"backward: the gradient that `{self._labels.target(leaf)}` held "
+                f"before this pass has {faults.faulty(old)}; call zero_grad()"
             )
 
     def total(self, target: Any, gradient: Array) -> None:
@@ -208,6 +250,7 @@ def watch(
     watchpoint = _Watchpoint(Names(model, names, "watch"), condition, choice)
     with modes.traced(watchpoint.trace), modes.observed(watchpoint):
         yield
+    watchpoint.expect_fit()
 
 
 @contextmanager

@@ -51,6 +51,10 @@ def loss_curve(
     array([1., 4., 9.])
     """
     who = "loss_curve"
+    expect_loss(who, loss)
+    if not isinstance(radii, Iterable):
+        rule = "numbers, such as [-1, 0, 1]"
+        raise ArgumentError(got(who, "radii is", repr(radii), rule))
     parameters = trained(who, model)
     v = vector(who, direction, {name: p.shape for name, p in parameters.items()})
     given = listed(who, batches)
@@ -106,6 +110,7 @@ def gradient_direction(
     Arguments are those of `Hessian`. Raises ArgumentError where the gradient is 0.
     """
     who = "gradient_direction"
+    expect_loss(who, loss)
     parameters = trained(who, model)
     total = {name: numpy.zeros(p.shape) for name, p in parameters.items()}
     for batch in listed(who, batches):
@@ -150,6 +155,9 @@ def _like(d: ndarray, w: ndarray, normalise: str) -> ndarray:
 
 def trained(who: str, model: Any) -> dict[str, Tensor]:
     """Return the trainable parameters by name; raise ArgumentError if there is none."""
+    if not hasattr(model, "named_parameters"):
+        kind = f"a {type(model).__name__}"
+        raise ArgumentError(got(who, "model is", kind, "a Module"))
     found = {name: p for name, p in model.named_parameters() if p.requires_grad}
     if not found:
         raise ArgumentError(
@@ -157,6 +165,14 @@ def trained(who: str, model: Any) -> dict[str, Tensor]:
             "expected at least one; call requires_grad_() on what is to move"
         )
     return found
+
+
+def expect_loss(who: str, loss: object) -> None:
+    """Raise ArgumentError unless loss is a function."""
+    if not callable(loss):
+        kind, rule = f"a {type(loss).__name__}", "a function that returns a scalar"
+        remedy = "pass lambda: F.mse_loss(model(x), t), say"
+        raise ArgumentError(got(who, "loss is", kind, rule, remedy))
 
 
 def listed(who: str, batches: Iterable[Any] | None) -> list[tuple[Any, ...]]:

@@ -27,6 +27,7 @@ from minigrad.inspect.curvature.complex_step import (
 )
 from minigrad.inspect.curvature.directions import (
     Vector,
+    expect_loss,
     holding,
     listed,
     number,
@@ -116,6 +117,7 @@ class Hessian:
         Raises ArgumentError without trainable parameters or batches, and if the loss is
         not finite.
         """
+        expect_loss("Hessian", loss)
         self._loss = loss
         self._batches = listed("Hessian", batches)
         self._trained = trained("Hessian", model)
@@ -130,6 +132,9 @@ class Hessian:
             raise ArgumentError(
                 f"Hessian: the loss is {self.loss}, expected a finite one"
             )
+
+    def __repr__(self) -> str:
+        return f"<Hessian: {self.size} parameters, loss {self.loss:.4g}>"
 
     def product(self, v: Mapping[str, Any]) -> Vector:
         """Return H v, name by name; names that v lacks count as zeros.
@@ -162,8 +167,10 @@ class Hessian:
         Raises ArgumentError if that tolerance is not reached.
         """
         who = "Hessian.eigenvalues"
-        if not 1 <= k <= self.size:
-            raise ArgumentError(got(who, "k", k, f"1 <= k <= {self.size}, the size"))
+        if isinstance(k, bool) or not isinstance(k, int) or not 1 <= k <= self.size:
+            raise ArgumentError(
+                got(who, "k", repr(k), f"1 <= k <= {self.size}, the size")
+            )
         if which not in ENDS:
             rule = ", ".join(f"{name!r} ({end})" for name, end in ENDS.items())
             raise ArgumentError(got(who, "which", repr(which), rule))

@@ -5,15 +5,21 @@ from __future__ import annotations
 from minigrad.backend import array_module
 from minigrad.inspect.record.history import History
 from minigrad.inspect.record.names import Names
+from minigrad.inspect.record.selection import Selection
 from minigrad.tape import Tensor
 
 
-def sentence(name: str, tensor: Tensor, names: Names, history: History) -> str:
+def sentence(
+    name: str, tensor: Tensor, names: Names, history: History, selection: Selection
+) -> str:
     """Say why no pass of history came to tensor, called name."""
-    return f"`{name}` has no gradient: {_reason(tensor, names, history)}."
+    if name in history.left_out:
+        chosen = selection.described()
+        return f"`{name}` was not recorded: the selection, {chosen}, leaves it out."
+    return f"`{name}` has no gradient: {_reason(name, tensor, names, history)}."
 
 
-def _reason(tensor: Tensor, names: Names, history: History) -> str:
+def _reason(name: str, tensor: Tensor, names: Names, history: History) -> str:
     owner = _owner(tensor, names)
     if not tensor.requires_grad:
         if id(tensor) in names.parameters:
@@ -29,6 +35,14 @@ def _reason(tensor: Tensor, names: Names, history: History) -> str:
         return (
             f"it is an inert view of `{owner}`: they share memory, but it is {path}; "
             f"ask for `{owner}`, or use the view in the loss"
+        )
+    if history.detached:
+        return f"it is {path}, since inspect.detach cut {', '.join(history.detached)}"
+    used = history.used.get(name)
+    if used:
+        return (
+            f"it is {path}; {used} uses it, but nothing leads on from there: a "
+            "detach(), no_grad() or numpy() cuts the way"
         )
     return f"it is {path}"
 

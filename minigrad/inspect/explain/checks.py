@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from minigrad.errors import ArgumentError, GradientCheckError
+from minigrad.errors import ArgumentError, GradientCheckError, got
 from minigrad.inspect.explain.tables import number
 from minigrad.inspect.record.history import History
 from minigrad.inspect.record.measures import epsilon
@@ -12,6 +12,9 @@ from minigrad.inspect.record.measures import epsilon
 
 def conserved(history: History, tolerance: float | None) -> None:
     """Raise GradientCheckError if parts of a gradient do not sum to it."""
+    if tolerance is not None and not (is_real(tolerance) and tolerance >= 0):
+        rule = "a number, at least 0"
+        raise ArgumentError(got("assert_conserved", "tolerance", repr(tolerance), rule))
     for name, (at, target, _) in history.worst.items():
         limit = tolerance
         if limit is None:
@@ -57,3 +60,8 @@ def no_dead(history: History, limit: float) -> None:
                 f"pass {at}, expected less than {number(100 * limit)} %; "
                 f"`{name}` {sentence}"
             )
+
+
+def is_real(value: object) -> bool:
+    """Tell whether value is a number, and no truth value."""
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -82,6 +82,23 @@ def saved_operands(saved: Any) -> dict[str, Array]:
     }
 
 
+def describe(
+    kernel: Any, inputs: tuple[Any, ...], arrays: list[Array], y: Any, name: Any
+) -> str:
+    """Say what a call that gave y was given, or made, that is not finite.
+
+    name maps a tensor to its name or None. The label of the call goes in front.
+    """
+    given = next(culprits(kernel, inputs, arrays), None)
+    if given is None:
+        operands = dict(zip(kernel.inputs(len(arrays)), arrays, strict=True))
+        return f"made {faulty(y)} of y, of finite inputs: {statistics(operands)}"
+    which, value, array = given
+    known = name(value)
+    own = f", `{known}`," if known else ""
+    return f"was given what is not finite: its input {which}{own} has {faulty(array)}"
+
+
 def culprits(
     kernel: Any, inputs: tuple[Any, ...], arrays: list[Array]
 ) -> Iterator[tuple[str, Any, Array]]:

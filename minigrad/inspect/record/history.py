@@ -15,7 +15,7 @@ from minigrad.inspect.explain import reasons, tables
 from minigrad.inspect.record.means import Means
 from minigrad.inspect.record.records import Pass, Target
 from minigrad.inspect.record.sketch import Series, Sketch
-from minigrad.inspect.record.trace import Fault
+from minigrad.inspect.record.steps import Moved
 
 TRACKED: Final = ("norm", "dead", "update")
 """What is sketched over time, of each gradient."""
@@ -44,14 +44,11 @@ class OverTime:
         self.sketches = {what: Sketch() for what in TRACKED}
         self.curves = {what: Series() for what in TRACKED}
 
-    def add(self, at: int, target: Target) -> None:
-        """Count in pass at."""
-        measures = target.measures
-        found = {"norm": measures.norm, "dead": measures.dead, "update": target.update}
-        for what, value in found.items():
-            if value is not None:
-                self.sketches[what].add(value)
-                self.curves[what].add(at, value)
+    def add(self, what: str, at: int, value: float | None) -> None:
+        """Count in what one measure was in pass at, if it was."""
+        if value is not None:
+            self.sketches[what].add(value)
+            self.curves[what].add(at, value)
 
     def table(self) -> str:
         """Lay out one row for each of norm, fraction of zeros, update / weight."""
@@ -90,6 +87,7 @@ class History:
     Attributes:
         recent: the last passes, whole.
         count: how many passes there were in all.
+        cut_short: how many of them ended in an error; they lack gradients.
         over_time: name -> how that gradient developed.
         ill: name -> the first pass in which its verdict was not healthy.
         last: name -> the last pass in which it received a gradient.
@@ -97,13 +95,17 @@ class History:
         dead: name -> the pass with the most zeros in it, if it ever had one.
         fault: the first gradient that was not finite, nearest to its cause.
         calls: label of a call -> name of the gradient of its result.
+        left_out: names of gradients that came, but that the selection left out.
+        detached: terms that interventions let nothing flow in the place of.
+        used: name of a leaf -> the call that used it last; see `Trace`.
+        has_edges: whether any gradient was more than what backward() was called on.
         roots: names of what backward() was called on.
     """
 
     def __init__(self, keep: int) -> None:
         """Keep the last `keep` passes whole."""
         self.recent: deque[Pass] = deque(maxlen=keep)
-        self.count = 0
+        self.count = self.cut_short = 0
         self.over_time: dict[str, OverTime] = {}
         self.ill: dict[str, Event] = {}
         self.last: dict[str, Event] = {}
@@ -112,27 +114,52 @@ class History:
         self.fault: Event | None = None
         self.calls: dict[str, str] = {}
         self.roots: dict[str, None] = {}
+        self.has_edges = False
+        self.left_out: dict[str, None] = {}
+        self.detached: dict[str, None] = {}
+        self.used: dict[str, str] = {}
         self._means = Means()
         self._mean: tuple[int, Pass] = (0, {})
 
-    def add(self, one: Pass, fault: Fault | None = None) -> None:
+    def add(self, one: Pass, fault: str = "", *, complete: bool = True) -> None:
         """Count a pass in; fault is what its forward pass had, if that was seen."""
         self.count += 1
+        self.cut_short += not complete
         self.recent.append(one)
         self._means.add(one)
         # In the order of backward, so that the first fault is nearest to the cause.
         for name, target in reversed(one.items()):
             self._note(name, target, one, fault)
 
-    def _note(self, name: str, target: Target, one: Pass, fault: Fault | None) -> None:
+    def amend(self, updates: Moved) -> None:
+        """Add to the last pass how far the step after it moved the weights."""
+        if not updates:
+            return
+        last = self.recent[-1]
+        for name, (weight, update) in updates.items():
+            if name not in last:
+                continue
+            last[name] = last[name]._replace(weight_norm=weight, update=update)
+            known = self.last[name]
+            target = known.target._replace(weight_norm=weight, update=update)
+            self.last[name] = known._replace(target=target)
+            self.over_time[name].add("update", self.count, update)
+        self._means.amend(updates)
+        self._mean = (0, {})
+
+    def _note(self, name: str, target: Target, one: Pass, fault: str) -> None:
         if name not in self.over_time:
             self.over_time[name] = OverTime(name)
-        self.over_time[name].add(self.count, target)
+        over_time = self.over_time[name]
+        over_time.add("norm", self.count, target.measures.norm)
+        over_time.add("dead", self.count, target.measures.dead)
         if target.call:
             self.calls.setdefault(target.call, name)
-        if not target.edges:
+        if target.edges:
+            self.has_edges = True
+        else:
             self.roots[name] = None
-        bare = target._replace(array=None)
+        bare = target.bare()
         self.last[name] = Event(self.count, bare, "")
         if name not in self.ill and reasons.verdict(bare) != "healthy":
             self.ill[name] = Event(self.count, bare, reasons.explain(bare, one, fault))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from minigrad.inspect.record.measures import Measures
+from minigrad.inspect.record.measures import Measures, greater
 from minigrad.inspect.record.records import Edge, Pass, Source, Target, Term
 
 
@@ -88,9 +89,8 @@ class _MeanTarget:
 
     def add(self, target: Target) -> None:
         self.measures.add(target.measures)
-        found = target.sample_information, target.weight_norm, target.update
-        self.numbers.add(found)
-        self.error = max(self.error, target.error)
+        self.numbers.add((target.sample_information, None, None))
+        self.error = greater(self.error, target.error)
         for edge in target.edges:
             found = self.edges.get(edge.title)
             if found is None:
@@ -98,6 +98,9 @@ class _MeanTarget:
             found.add(edge)
         for source in target.sources:
             _measures(self.sources, source.name).add(source.measures)
+
+    def amend(self, weight: float, update: float | None) -> None:
+        self.numbers.add((None, weight, update))
 
     def result(self) -> Target:
         information, weight, update = (self.numbers.mean(at) for at in range(3))
@@ -133,6 +136,12 @@ class Means:
                 bare = target._replace(edges=(), sources=(), array=None)
                 found = self._targets[name] = _MeanTarget(bare)
             found.add(target)
+
+    def amend(self, updates: Mapping[str, tuple[float, float | None]]) -> None:
+        """Count in what the step after the last pass did: weight norm and update."""
+        for name, moved in updates.items():
+            if name in self._targets:
+                self._targets[name].amend(*moved)
 
     def result(self) -> Pass:
         """Return the averages."""

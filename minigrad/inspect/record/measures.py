@@ -12,14 +12,19 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+import numpy
+
 from minigrad.inspect.record.sums import Sums, fetch, of_parts
 from minigrad.typing import Array
 
 NOISE: Final = 1000
 """A sum below NOISE machine epsilons of its parts has fewer than three true digits."""
 
-_EPSILON: Final = {2: 2.0**-8, 4: 2.0**-23, 8: 2.0**-52}
-"""By bytes of a real number; two bytes may be bfloat16, which has 8 bits."""
+CANCELLED: Final = 1e-5
+"""A bias gets the sum of dy: with a gain below this it is what rounding left of it."""
+
+_HALF: Final = 2.0**-8
+"""Two bytes may be bfloat16, which has 8 bits."""
 
 
 class Measures(NamedTuple):
@@ -76,7 +81,8 @@ class Weighed(NamedTuple):
         total, edges, terms, sources: their measures, in the order given.
         idle: share of idle elements of each edge, or None.
         error: |sum of all terms - gradient| / (sum of |term| + |gradient before|).
-        source_error: |sum of all sources - gradient| by the same measure.
+        source_error: |sum of all sources - gradient| / (the same + sum of |dy|).
+        before: norm of what had been in the gradient's place.
     """
 
     total: Measures
@@ -86,11 +92,24 @@ class Weighed(NamedTuple):
     idle: list[float | None]
     error: float
     source_error: float
+    before: float
 
 
 def epsilon(dtype: Any) -> float:
     """Return the spacing of numbers near 1 in dtype."""
-    return _EPSILON[dtype.itemsize // (2 if dtype.kind == "c" else 1)]
+    if dtype.itemsize == 2:
+        return _HALF
+    return float(numpy.finfo(dtype).eps)
+
+
+def greater(one: float, other: float) -> float:
+    """Return the greater of two errors; NaN is greater than all."""
+    return one if one > other or math.isnan(one) else other
+
+
+def is_cancelled(name: str, norm: float, dy: float | None) -> bool:
+    """Tell whether what an input called name gets is a sum that has cancelled."""
+    return name == "b" and bool(dy) and norm < CANCELLED * (dy or 0.0)
 
 
 def weigh(
@@ -135,6 +154,10 @@ def _read(
     spread, norm = sum(spreads), _root(total.square)
     # Shares of what is mere rounding noise would mean nothing.
     reference = norm if norm > NOISE * eps * spread else 0.0
+    came = [_root(dy) for dy in arrived]
+    pairs = zip(edges, came, strict=True)
+    if edges and all(is_cancelled(edge.input, norm, dy) for edge, dy in pairs):
+        reference = 0.0
     scale = spread + _root(before)
 
     def measure(part: Sums, spread: float, dy: float | None) -> Measures:
@@ -147,11 +170,11 @@ def _read(
         measure(total, spread, None),
         [
             measure(whole, of_terms, dy)
-            for (whole, _), of_terms, dy in zip(found, spreads, arrived, strict=True)
+            for (whole, _), of_terms, dy in zip(found, spreads, came, strict=True)
         ],
         [
             {name: alone(part, dy) for name, part in parts.items()}
-            for (_, parts), dy in zip(found, arrived, strict=True)
+            for (_, parts), dy in zip(found, came, strict=True)
         ],
         {name: alone(next(read), None) for name in sources},
         [
@@ -159,7 +182,8 @@ def _read(
             for edge, share in zip(edges, idle, strict=True)
         ],
         _root(rest) / scale if edges and scale else 0.0,
-        _root(unclaimed) / scale if sources and scale else 0.0,
+        _root(unclaimed) / (scale + sum(came)) if sources and scale else 0.0,
+        _root(before),
     )
 
 
@@ -175,7 +199,7 @@ def _measure(
         cosine=_ratio(sums.inner, norm * reference),
         # Rounding can make the sum a hair longer than its parts.
         cancellation=None if kept is None else max(0.0, 1 - kept),
-        gain=None if dy is None else _ratio(norm, _root(dy)),
+        gain=None if dy is None else _ratio(norm, dy),
         dead=(size - sums.alive) / size if size else 0.0,
         # Elements that are finite sum to less than inf, up to 1e308 over their count.
         finite=math.isfinite(sums.magnitude),

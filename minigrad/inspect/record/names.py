@@ -33,6 +33,11 @@ class Names:
         self.parameters: set[int] = set()
         self._modules: dict[int, str] = {}
         self._first: dict[object, str] = {}
+        if not isinstance(names, Mapping | None):
+            kind = type(names).__name__
+            raise ArgumentError(
+                f"{who}: names is a {kind}, expected a dict of name -> tensor"
+            )
         for name, tensor in (names or {}).items():
             if not isinstance(tensor, Tensor):
                 kind = type(tensor).__name__

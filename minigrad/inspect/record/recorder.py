@@ -14,36 +14,21 @@ from typing import Any
 import numpy
 
 from minigrad.backend import array_module, to_host
-from minigrad.inspect.interventions import Intervention
 from minigrad.inspect.record.evidence import idle
 from minigrad.inspect.record.history import History
-from minigrad.inspect.record.labels import Labels
-from minigrad.inspect.record.measures import Arrived, Measures, weigh
+from minigrad.inspect.record.measures import Arrived, Measures, greater, weigh
 from minigrad.inspect.record.names import Names
+from minigrad.inspect.record.open_pass import OpenPass, Pending
 from minigrad.inspect.record.records import Edge, Pass, Source, Target, Term
-from minigrad.inspect.record.selection import Selection, fits
+from minigrad.inspect.record.selection import Selection, expect_fit
 from minigrad.inspect.record.sources import Sources
 from minigrad.inspect.record.steps import Steps
-from minigrad.inspect.record.sums import square
-from minigrad.inspect.record.trace import Fault, Trace
-from minigrad.tape import Node, Tensor, modes
+from minigrad.inspect.record.trace import Trace
+from minigrad.tape import Node, Tensor
 from minigrad.typing import Array, Terms
 
 DENSE = frozenset({"linear", "linear_no_bias"})
 """Kernels of dense layers, for which G_sample is known: x (N, I), w (O, I)."""
-
-
-class _Pending:
-    """The edges that have come to a target so far."""
-
-    __slots__ = ("before", "edges", "information", "target")
-
-    def __init__(self, target: Node | Tensor) -> None:
-        self.target = target
-        self.edges: list[Arrived] = []
-        self.information: Array | None = None
-        old = None if isinstance(target, Node) else target.cotangent
-        self.before: Array = 0.0 if old is None else square(old)
 
 
 class Recorder:
@@ -61,103 +46,117 @@ class Recorder:
         """Record what is selected under names; keep arrays if asked."""
         self.names = names
         self.trace = trace
-        self._selection = selection
+        self.selection = selection
         self._sources = sources
         self._keep = keep
         self._history = History(passes)
         self._steps = Steps(names)
-        self._root: Node | None = None
-        self._labels = Labels(names, (), {})
-        self._chosen: set[Any] | None = None
-        self._pending: dict[Any, _Pending] = {}
-        self._found: list[Target] = []
-        self._fault: Fault | None = None
+        self._open = OpenPass(names)
 
     @property
     def history(self) -> History:
-        """The passes so far; an error may have cut short the last."""
-        self.close()
+        """The passes so far, with the step after the last one if it was taken."""
+        self._history.amend(self._steps.after(last=False))
+        self._history.used = self.trace.used
         return self._history
 
-    def may_see(self, name: str) -> bool:
-        """Tell whether the selection leaves a gradient called name in."""
-        return fits(self._selection.name, name)
+    def close(self) -> None:
+        """See that the block ends: what has not moved by now will not be seen to."""
+        self._history.amend(self._steps.after(last=True))
+
+    def expect_choice(self) -> None:
+        """Raise ArgumentError if passes ran and nothing in them was selected."""
+        history = self._history
+        if self.selection.everything or not history.count or history.has_edges:
+            return
+        wanted = self.selection.described()
+        expect_fit("gradient_flow", "gradient", wanted, history.left_out)
 
     # -- the observer ------------------------------------------------------------------
 
     def start(self, order: Sequence[Node]) -> None:
         """Begin a pass."""
         self.close()
-        self._root = order[0]
-        self._labels = Labels(self.names, order, self.trace.lines)
-        if not self._selection.everything:
-            self._chosen = self._selection.chosen(order, self._labels)
+        now = self._open = OpenPass(self.names, order, self.trace)
+        if not self.selection.everything:
+            now.chosen, others = self.selection.chosen(order, now.labels)
+            self._history.left_out |= dict.fromkeys(others)
         if self._sources is not None:
-            known = modes.observers.get()
-            changes = [one for one in known if isinstance(one, Intervention)]
-            self._sources.start(order, changes)
-        self._fault = self.trace.fault
-        self.trace.restart()
+            self._sources.start(order, now.changes)
 
     def wants(self, node: Node, name: str, target: Node | Tensor) -> bool:
         """Choose the targets that are selected; sources are followed everywhere."""
-        return self._is_chosen(target) or self._sources is not None
-
-    def _is_chosen(self, target: Node | Tensor) -> bool:
-        return self._chosen is None or target in self._chosen
+        return self._open.is_chosen(target) or self._sources is not None
 
     def edge(
         self, node: Node, name: str, target: Node | Tensor, terms: Terms, dy: Any
     ) -> None:
         """Hold the terms until the gradient of target is complete."""
+        now = self._open
         if self._sources is not None:
             self._sources.sent(node)
-        if not self._is_chosen(target):
+        if not terms or not now.is_chosen(target):
             return
-        pending = self._pending.get(target)
+        pending = now.pending.get(target)
         if pending is None:
-            pending = self._pending[target] = _Pending(target)
+            pending = now.pending[target] = Pending(target)
             pending.information = _sample_information(node, name, target, dy)
         elif len(pending.edges) == 1:
             # The tape is about to add this gradient into the array of the first.
             held: Any = pending.edges[0].terms
             for term, array in held.items():
                 if array is target.cotangent:
-                    held[term] = array.copy()
+                    held[term] = array.copy(order="K")
             pending.information = None
         saved = node.record.saved  # type: ignore[union-attr]
         state = idle(node.kernel.name, name, saved)
-        arrived = Arrived(node.number, name, dict(terms), square(dy), state)
-        pending.edges.append(arrived)
+        size = now.square(node, dy)
+        pending.edges.append(Arrived(node.number, name, dict(terms), size, state))
 
     def total(self, target: Node | Tensor, gradient: Array) -> None:
         """Measure what has come to target, and let go of it."""
+        now = self._open
         if self._sources is not None and isinstance(target, Node):
-            self._sources.arrived(target, gradient, target is self._root)
-        if not self._is_chosen(target) and target is not self._root:
+            self._sources.arrived(target, gradient, target is now.root)
+        if not now.is_chosen(target) and target is not now.root:
             return
         # What backward() was called on has a gradient without edges.
-        pending = self._pending.pop(target, None) or _Pending(target)
+        pending = now.pending.pop(target, None) or Pending(target)
         # Backward comes to the last consumer first.
         pending.edges.sort(key=lambda edge: edge.number)
-        self._found.append(self._measured(pending, gradient))
+        now.found.append(self._measured(pending, gradient))
         if isinstance(target, Tensor):
             self._steps.before(target)
 
     def end(self, complete: bool) -> None:
-        """See that the pass is over."""
+        """File the pass, in the order in which forward made what got gradients."""
+        now = self._open
+        # Nothing of a pass may outlive it: graphs lock the arrays that they need.
+        self._open = OpenPass(self.names)
+        if self._sources is not None:
+            self._sources.end()
+        if not now.found:
+            return
+        done: Pass = {}
+        for target in sorted(now.found, key=_place):
+            name = self._unique(target, done)
+            done[name] = target._replace(name=name)
+        for change in now.changes:
+            if change.factor is None:
+                self._history.detached |= change.changed
+        self._history.add(done, now.fault, complete=complete)
 
     # -- measuring ---------------------------------------------------------------------
 
-    def _measured(self, pending: _Pending, gradient: Array) -> Target:
+    def _measured(self, pending: Pending, gradient: Array) -> Target:
         target, edges = pending.target, pending.edges
         sources = {} if self._sources is None else self._sources.of(target)
         weighed = weigh(edges, gradient, pending.before, sources)
-        call = self._labels.call(target) if isinstance(target, Node) else None
+        call = self._open.labels.call(target) if isinstance(target, Node) else None
         information = pending.information
         measured = zip(edges, weighed.edges, weighed.terms, weighed.idle, strict=True)
         return Target(
-            name=self._labels.target(target),
+            name=self._open.labels.target(target),
             call=call.label if call else "",
             kind=self._kind(target),
             number=target.number if isinstance(target, Node) else None,
@@ -169,14 +168,15 @@ class Recorder:
             measures=weighed.total,
             edges=tuple(self._edge(*one) for one in measured),
             sources=tuple(
-                Source(name, one, sources[name].copy() if self._keep else None)
+                Source(name, one, self._kept(sources[name]))
                 for name, one in weighed.sources.items()
             ),
-            error=_greater(weighed.error, weighed.source_error),
+            error=greater(weighed.error, weighed.source_error),
             sample_information=(
                 None if information is None else to_host(information).item()
             ),
-            array=gradient.copy() if self._keep else None,
+            before=weighed.before,
+            array=self._kept(gradient),
         )
 
     def _edge(
@@ -186,9 +186,9 @@ class Recorder:
         parts: dict[str, Measures],
         state: float | None,
     ) -> Edge:
-        call = self._labels.calls[edge.number]
+        call = self._open.labels.calls[edge.number]
         terms = tuple(
-            Term(name, measures, edge.terms[name].copy() if self._keep else None)
+            Term(name, measures, self._kept(edge.terms[name]))
             for name, measures in parts.items()
         )
         return Edge(
@@ -201,7 +201,11 @@ class Recorder:
             measures=whole,
             idle=state,
             line=call.line,
+            changed=self._open.changed(f"{call.label} ({edge.input}) ", parts),
         )
+
+    def _kept(self, array: Array) -> Array | None:
+        return array.copy(order="K") if self._keep else None
 
     def _kind(self, target: Node | Tensor) -> str:
         if id(target) in self.names.parameters:
@@ -209,20 +213,6 @@ class Recorder:
         if self.names.of(target):
             return "named"
         return "result" if isinstance(target, Node) else "leaf"
-
-    def close(self) -> None:
-        """End the open pass, in the order in which forward made what got gradients."""
-        self._pending.clear()
-        if not self._found:
-            return
-        done: Pass = {}
-        updates = self._steps.after()
-        for target in sorted(self._found, key=_place):
-            weight, update = updates.get(target.name, (None, None))
-            name = self._unique(target, done)
-            done[name] = target._replace(name=name, weight_norm=weight, update=update)
-        self._found = []
-        self._history.add(done, self._fault)
 
     def _unique(self, target: Target, taken: Pass) -> str:
         """Number what would bear the name of another target."""
@@ -233,11 +223,6 @@ class Recorder:
             count += 1
             found = f"{target.name}#{count}"
         return found
-
-
-def _greater(one: float, other: float) -> float:
-    """Return the greater of two errors; NaN is greater than all."""
-    return one if not one <= other else other
 
 
 def _place(target: Target) -> tuple[float, bool]:

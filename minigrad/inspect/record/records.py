@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from functools import reduce
 from typing import Any, Final, NamedTuple
 
 from minigrad.inspect.explain import tables
-from minigrad.inspect.record.measures import Measures
+from minigrad.inspect.record.measures import Measures, greater
 from minigrad.inspect.record.trace import Line
 from minigrad.typing import Array, Shape
 
 SHOWN: Final = 12
 """Sources that a table shows at most."""
-
-
-COLUMNS: Final = (
-    *("gradient", "shape", "edges", "terms"),
-    *("norm", "mean abs", "cancel", "dead %", "finite"),
-)
 
 
 class Term(NamedTuple):
@@ -52,6 +47,7 @@ class Edge(NamedTuple):
         idle: share of the kernel's elements that pass nothing or little on, such as
             units of a relu that are off; None for kernels without such a state.
         line: of the user's code that called the kernel, if the block holds that too.
+        changed: what changed a term of it, as "drop"; "" if nothing did.
     """
 
     consumer: str
@@ -63,6 +59,7 @@ class Edge(NamedTuple):
     measures: Measures
     idle: float | None = None
     line: Line | None = None
+    changed: str = ""
 
     @property
     def title(self) -> str:
@@ -88,7 +85,8 @@ class Target(NamedTuple):
         sample_information: G_sample of a dense layer's weight, else None.
         weight_norm: Euclidean norm of a leaf's values before the step.
         update: |change of the values| / weight_norm by the optimizer's step inside the
-            block, before the next pass; None if there was none.
+            block, before the next pass; None if there was none, or the values were 0.
+        before: norm of the gradient that a leaf held before the pass added to it.
         array: a copy of the gradient if the recording keeps arrays.
     """
 
@@ -108,7 +106,19 @@ class Target(NamedTuple):
     sample_information: float | None = None
     weight_norm: float | None = None
     update: float | None = None
+    before: float = 0.0
     array: Array | None = None
+
+    def bare(self) -> Target:
+        """Return a copy without arrays."""
+        return self._replace(
+            array=None,
+            edges=tuple(
+                edge._replace(terms=tuple(t._replace(array=None) for t in edge.terms))
+                for edge in self.edges
+            ),
+            sources=tuple(source._replace(array=None) for source in self.sources),
+        )
 
     def table(self) -> str:
         """Lay out one row for each edge and term, in forward order, and the total.
@@ -203,7 +213,7 @@ def overview(passes: str, targets: Collection[Target]) -> str:
         for row, target in zip(rows, targets, strict=True):
             row.append(tables.number(target.update))
     edges = sum(len(target.edges) for target in targets)
-    error = tables.number(max(target.error for target in targets))
+    error = tables.number(reduce(greater, (target.error for target in targets)))
     title = (
         f"gradient flow: {passes}, {len(targets)} gradients, {edges} edges, "
         f"conservation error {error}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple, Self
@@ -58,14 +59,19 @@ class Selection(NamedTuple):
         """Whether there are no patterns."""
         return self == (None, None, None)
 
-    def chosen(self, order: Iterable[Node], labels: Labels) -> set[Any]:
-        """Collect the targets of a pass that are chosen."""
-        return {
-            target
-            for node in order
-            for target in node.targets
-            if target is not None and self._fits(labels, node, target)
-        }
+    def described(self) -> str:
+        """List the patterns there are."""
+        return _listed(self._asdict())
+
+    def chosen(
+        self, order: Iterable[Node], labels: Labels
+    ) -> tuple[set[Any], list[str]]:
+        """Collect the targets of a pass that are chosen, and names of the others."""
+        edges = ((node, target) for node in order for target in node.targets)
+        every = [(node, target) for node, target in edges if target is not None]
+        chosen = {one for node, one in every if self._fits(labels, node, one)}
+        others = [labels.target(one) for _, one in every if one not in chosen]
+        return chosen, others
 
     def _fits(self, labels: Labels, node: Node, target: Any) -> bool:
         call = labels.call(node)
@@ -102,7 +108,22 @@ class Choice(NamedTuple):
 
     def described(self) -> str:
         """List the patterns there are."""
-        found = self._asdict().items()
-        return ", ".join(
-            f"{what} {' or '.join(patterns)}" for what, patterns in found if patterns
-        )
+        return _listed(self._asdict())
+
+
+def _listed(found: dict[str, tuple[str, ...] | None]) -> str:
+    return ", ".join(
+        f"{what} {' or '.join(patterns)}"
+        for what, patterns in found.items()
+        if patterns
+    )
+
+
+def expect_fit(who: str, what: str, wanted: str, passed: Iterable[str]) -> None:
+    """Raise ArgumentError, as nothing that passed fits what is wanted."""
+    known = list(passed)
+    close = difflib.get_close_matches(wanted, known, 3, 0.3)
+    listed = " or ".join(close or known[:3])
+    raise ArgumentError(
+        f"{who}: no {what} of the backward pass fits {wanted}, expected one as {listed}"
+    )

@@ -83,6 +83,9 @@ class Sketch:
         middle = 0.0 if bucket is None else 2 * RATIO**bucket / (RATIO + 1)
         return min(max(middle, low), high)
 
+    def __repr__(self) -> str:
+        return f"<Sketch: {self.count} numbers from {self.minimum} to {self.maximum}>"
+
     def __len__(self) -> int:
         """How many buckets are in use."""
         return len(self._buckets)

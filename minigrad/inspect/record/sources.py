@@ -9,8 +9,9 @@ source is one more part, the rest.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from typing import Any, Final, NamedTuple
+from weakref import WeakKeyDictionary
 
 from minigrad.backend import array_module
 from minigrad.errors import ArgumentError, BadIndexError, GraphError, got
@@ -43,6 +44,11 @@ def along(tensor: Tensor, axis: int = 0) -> Along:
     if not isinstance(tensor, Tensor):
         kind = f"a {type(tensor).__name__}"
         raise ArgumentError(got("along", "tensor is", kind, "a Tensor"))
+    if not tensor.ndim:
+        rule = 'one with an axis; a mean hides its parts, pass reduction="none"'
+        raise BadIndexError(got("along", "tensor has shape", (), rule))
+    if isinstance(axis, bool) or not isinstance(axis, int):
+        raise ArgumentError(got("along", "axis", repr(axis), "an integer"))
     if not -tensor.ndim <= axis < tensor.ndim:
         rule = f"one of the {tensor.ndim} axes of shape {tensor.shape}"
         raise BadIndexError(got("along", "axis", axis, rule))
@@ -58,10 +64,16 @@ class Sources:
 
     def __init__(self, given: Mapping[str, Source]) -> None:
         """Take sources by name; raises ArgumentError or GraphError for wrong ones."""
-        self._seeds: dict[Node, list[tuple[str, Seed]]] = {}
+        # Not to keep alive: graphs lock the arrays that they need.
+        self._seeds: MutableMapping[Node, list[tuple[str, Seed]]] = WeakKeyDictionary()
+        self._names: list[str] = []
         # By target: source -> its part; a list, one entry an output, if several.
         self._held: dict[Any, dict[str, Any]] = {}
         self._changes: Sequence[Intervention] = ()
+        if not isinstance(given, Mapping):
+            found, rule = f"a {type(given).__name__}", "a dict of name -> tensor"
+            raise ArgumentError(got("gradient_flow", "sources is", found, rule))
+        self._given = tuple(given)
         for name, source in given.items():
             self._add(name, source)
 
@@ -86,11 +98,30 @@ class Sources:
                 f"{who} is the same tensor as {seeds[0][0]!r}, expected each once"
             )
         seeds += _slices(name, source) if isinstance(source, Along) else [(name, _all)]
+        for label, _ in seeds:
+            if label in self._names:
+                raise ArgumentError(f"{who}: {label!r} is the name of two sources")
+            self._names.append(label)
 
     def start(self, order: Sequence[Node], changes: Sequence[Intervention]) -> None:
-        """Begin a pass in which changes are made to the terms."""
+        """Begin a pass in which changes are made to the terms.
+
+        Raises GraphError if no source is on the way.
+        """
+        if not any(node in self._seeds for node in order):
+            listed = ", ".join(f"`{name}`" for name in self._given)
+            raise GraphError(
+                f"gradient_flow: the sources {listed} are on no path from what "
+                "backward() was called on, expected results of the same forward pass; "
+                "open a block for each pass"
+            )
         self._held = {}
         self._changes = changes
+
+    def end(self) -> None:
+        """Let go of all parts."""
+        self._held = {}
+        self._changes = ()
 
     def arrived(self, node: Node, dy: Array, root: bool) -> None:
         """See the whole gradient of node: sources take what nobody has claimed."""
@@ -145,8 +176,7 @@ class Sources:
         held = self._held.get(target, {})
         if not isinstance(target, Node):
             self._held.pop(target, None)
-        names = [name for seeds in self._seeds.values() for name, _ in seeds]
-        return {name: held[name] for name in (*names, REST) if name in held}
+        return {name: held[name] for name in (*self._names, REST) if name in held}
 
 
 def _all(dy: Array) -> Array:

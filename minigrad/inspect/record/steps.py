@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 
-from minigrad.backend import array_module, to_host
 from minigrad.inspect.record.names import Names
+from minigrad.inspect.record.sums import fetch, square
 from minigrad.tape import Tensor
 from minigrad.typing import Array
+
+Moved = dict[str, tuple[float, float | None]]
+"""Name -> norm of the old values, and |change| / norm or None."""
 
 
 class Steps:
@@ -24,27 +27,35 @@ class Steps:
         if name is not None:
             self._held[name] = tensor, tensor.data.copy()
 
-    def after(self) -> dict[str, tuple[float, float | None]]:
-        """Return name -> (norm of the old values, |change| / norm), and let go.
+    def after(self, *, last: bool) -> Moved:
+        """Return how far all have moved, and let go; nothing if none has.
 
-        The ratios are None if nothing at all moved: the step was taken elsewhere.
+        The step may still be to come, unless last is True: then norms are returned, and
+        None for ratios, since the step was taken elsewhere, if at all.
         """
         found = {name: _moved(*held) for name, held in self._held.items()}
+        stepped = any(change for _, change in found.values())
+        if not stepped and not last:
+            return {}
         self._held = {}
-        stepped = any(ratio for _, ratio in found.values())
-        return {n: (norm, r if stepped else None) for n, (norm, r) in found.items()}
+        if not stepped:
+            return {name: (norm, None) for name, (norm, _) in found.items()}
+        return {name: (moved[0], _ratio(*moved)) for name, moved in found.items()}
 
 
-def _moved(tensor: Tensor, old: Array) -> tuple[float, float | None]:
-    """Return the norm of old and how far tensor has moved from it, relative to it."""
+def _moved(tensor: Tensor, old: Array) -> tuple[float, float]:
+    """Return the norms of old and of what it has changed by; NaN if incomparable."""
+    now = tensor.data
     norm = _norm(old)
-    # After a move to another backend or dtype there is nothing to compare with.
-    same = type(tensor.data) is type(old) and tensor.data.dtype == old.dtype
-    change = _norm(tensor.data - old) if same and tensor.data.shape == old.shape else 0
-    return norm, change / norm if norm else None
+    if type(now) is not type(old) or now.dtype != old.dtype or now.shape != old.shape:
+        return norm, math.nan
+    return norm, _norm(now - old)
 
 
 def _norm(array: Array) -> float:
-    xp = array_module(array)
-    square = to_host(xp.vdot(array, array)).item().real
-    return math.sqrt(square) if square >= 0 else math.nan
+    (found,) = fetch([square(array)])
+    return math.sqrt(found) if found >= 0 else math.nan
+
+
+def _ratio(norm: float, change: float) -> float | None:
+    return change / norm if norm and not math.isnan(change) else None
