@@ -126,7 +126,7 @@ class TestReasons:
         w = leaf([1.0], "float32")
         w.grad = tensor([1e9])
         with gradient_flow(names={"w": w}) as flow:
-            (w * 2.0).sum().backward()
+            (w * 2.0 + w).sum().backward()
         assert "was lost in the rounding of the gradient of norm 1e9" in flow.why("w")
 
     def test_interventions_are_named(self):

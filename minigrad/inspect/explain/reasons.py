@@ -24,7 +24,7 @@ from minigrad.inspect.explain.clauses import (
 )
 from minigrad.inspect.explain.extremes import extreme
 from minigrad.inspect.explain.tables import number as text
-from minigrad.inspect.record.measures import CANCELLED
+from minigrad.inspect.record.measures import CANCELLED, epsilon
 from minigrad.inspect.record.records import Edge, Pass, Target
 
 UNDERFLOW: Final = 1e-35
@@ -144,7 +144,7 @@ def _origin_of_zeros(target: Target, one: Pass) -> str:
     """Follow zeros to the kernel at which something else arrived."""
     while target.edges:
         alive = any(edge.measures.dead < 1 for edge in target.edges)
-        if alive and target.before > 0 and not _opposed(target):
+        if alive and _is_swallowed(target):
             return (
                 f"{_norms(target)} came, and was lost in the rounding of the gradient "
                 f"of norm {text(target.before)} that {target.name} held before this "
@@ -167,9 +167,10 @@ def _count(target: Target) -> str:
     return "1 edge" if count == 1 else f"{count} edges"
 
 
-def _opposed(target: Target) -> bool:
-    """Tell whether several edges could cancel each other."""
-    return len(target.edges) > 1 and (target.measures.cancellation or 0.0) > 0.5
+def _is_swallowed(target: Target) -> bool:
+    """Tell whether what came is less than the rounding of what was there before."""
+    most = max(edge.measures.norm for edge in target.edges)
+    return target.before * epsilon(target.dtype) > 0.1 * most
 
 
 def _maker_of_zeros(edge: Edge, arrived: list[Target]) -> str:
