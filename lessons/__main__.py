@@ -40,8 +40,10 @@ def _answer(argv: Sequence[str] | None) -> int:
             _list()
     except console.UsageError as error:
         return console.fail(str(error), 2)
-    except (LessonError, OSError) as error:
+    except LessonError as error:
         return console.fail(str(error), 1)
+    except OSError as error:
+        return console.fail(f"{error.filename}: cannot be used ({error.strerror})", 1)
     except KeyboardInterrupt:
         return console.fail("interrupted; pages that were done are kept", 130)
     return 0
@@ -101,16 +103,37 @@ def _build(names: Sequence[str], out: Path) -> None:
     run, pages = _libraries()
     from models.experiments.results import write_text
 
-    out.mkdir(parents=True, exist_ok=True)
+    _make(out)
+    there = {name for name in LESSONS if (out / f"{name}.html").is_file()}
+    linked = [name for name in LESSONS if name in {*there, *names}]
     for name in dict.fromkeys(names):
         start = time.perf_counter()
         lesson = run.execute(FOLDER / f"{name}.py")
         path = out / f"{name}.html"
-        write_text(path, pages.page(lesson))
+        write_text(path, pages.page(lesson, *_neighbours(name, linked)))
         print(f"{path}: {time.perf_counter() - start:.1f} s", flush=True)
     built = [name for name in LESSONS if (out / f"{name}.html").is_file()]
     write_text(out / "index.html", pages.index([_source(name) for name in built]))
     print(f"{out / 'index.html'}: {len(built)} of {len(LESSONS)} lessons")
+
+
+def _neighbours(name: str, of: Sequence[str]) -> tuple[Source | None, Source | None]:
+    """Return the lessons before and after a name."""
+    at = of.index(name)
+    before = _source(of[at - 1]) if at else None
+    return before, _source(of[at + 1]) if at + 1 < len(of) else None
+
+
+def _make(out: Path) -> None:
+    """Make the folder of pages; raises LessonError if that cannot be."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        exists = isinstance(error, FileExistsError | NotADirectoryError)
+        why = "a file is in the way" if exists else error.strerror
+        raise LessonError(
+            f"--out {out}: cannot be made ({why}), expected a folder, or a name for one"
+        ) from error
 
 
 def _libraries() -> tuple[Any, Any]:

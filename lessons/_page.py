@@ -35,8 +35,10 @@ _PAGE: Final = """\
 """
 
 
-def page(lesson: Lesson) -> str:
-    """Return the page of a lesson."""
+def page(
+    lesson: Lesson, before: Source | None = None, after: Source | None = None
+) -> str:
+    """Return the page of a lesson, with links to the lessons before and after it."""
     source = lesson.source
     # One text with a mark for each cell of code: headings get ids of their own, and
     # links may be defined in another cell.
@@ -57,9 +59,19 @@ def page(lesson: Lesson) -> str:
     )
     body = (
         '<nav><a href="index.html">All lessons</a></nav>\n'
-        f"<main>\n{content}\n</main>\n<footer>{footer}</footer>"
+        f"<main>\n{content}\n</main>\n<footer>{_links(before, after)}{footer}</footer>"
     )
     return _whole(source.title, body, code=_code_style())
+
+
+def _links(before: Source | None, after: Source | None) -> str:
+    links = [
+        f'{label}: <a href="{html.escape(source.name)}.html">'
+        f"{html.escape(source.title)}</a>"
+        for label, source in (("Previous", before), ("Next", after))
+        if source is not None
+    ]
+    return f"<nav><p>{'<br>'.join(links)}</p></nav>\n" if links else ""
 
 
 def index(sources: Sequence[Source]) -> str:

@@ -32,8 +32,8 @@ from minigrad import nn, optim
 # where `mean` and `std` are those of the batch. Move one example's `x` a little, and
 # three things happen. Its own `x_hat` moves. The mean moves, so everybody's `x_hat`
 # moves the other way. And the deviation moves, so everybody is scaled anew. Each is a
-# path for the gradient. With `dy` what arrives from above, and E the mean over the
-# batch:
+# path for the gradient. With `dy` what comes back from the loss, and E the mean over
+# the batch:
 #
 #     direct       =  dy weight / std
 #     through_mean = -E[direct]
@@ -63,10 +63,13 @@ for term, expected in zip(flow.into("x").edges[0].terms, by_hand, strict=True):
     assert np.allclose(np.asarray(term.array), expected, rtol=1e-12), term.name
 
 # %% [markdown]
-# Look at the column *share*, which says how much of the result each term accounts for.
-# The direct path has all of it. The other two have norms of their own, and shares of
-# practically nothing: they are at right angles to the result. Whatever they do, they do
-# not push it anywhere. They take something away.
+# The column *gain* is a norm over that of `dy`, and *dead %* the share of elements that
+# are exactly 0. *cosine* is that of the angle between a term and their sum, the result:
+# 1 is its direction, 0 a right angle. Look at the column *share*, which says how much
+# of the result each term accounts for. The direct path has all of it. The other two
+# have norms of their own, and shares of practically nothing: they are at right angles
+# to the result. Whatever they do, they do not push it anywhere. They take something
+# away.
 #
 # ## The gradient of a sum is nothing
 #
@@ -129,8 +132,8 @@ for title, one in (("untrained", untrained), ("trained", model)):
     print(f"{title:9}  loss of 256 digits: {loss_of(one, some(256)).item():.2f} nats")
 
 # %% [markdown]
-# One batch of 64 digits, and the gradient that leaves the batch norm downwards, into
-# the result of the first linear layer:
+# One batch of 64 digits, and the gradient that batch norm hands back to the result of
+# the first linear layer:
 
 # %%
 batch = some(64)
@@ -184,9 +187,9 @@ axes.set(xlabel="x_hat of a digit", ylabel="gradient")
 axes.legend()
 
 # %% [markdown]
-# Many dots of Figure 1 lie at height 0: where the ReLU above is off, no direct gradient
-# arrives. Their `dx` is not 0 all the same. Digits that the unit is silent for get a
-# gradient through the statistics of the batch.
+# Many dots of Figure 1 lie at height 0: where the ReLU behind it is off, no direct
+# gradient comes back. Their `dx` is not 0 all the same. Digits that the unit is silent
+# for get a gradient through the statistics of the batch.
 #
 # ## What follows from the line
 #
@@ -201,9 +204,11 @@ print(textwrap.fill(flow.why("0.bias"), 84))
 assert np.abs(model[0].bias.grad.numpy()).max() < 1e-15
 
 # %% [markdown]
-# *Weights in front of batch norm only ever turn.* The gradient of a unit's weights is
-# at right angles to these weights, since making them longer changes nothing that batch
-# norm would not undo. The largest cosine between the two, over all 32 units:
+# *Weights in front of batch norm are only ever turned.* The gradient of a unit's
+# weights is at right angles to these weights, since making them longer changes nothing
+# that batch norm would not undo. (That is a matter of small steps: one of length s at
+# right angles also makes weights of length l longer, by about s^2 / 2l.) The largest
+# cosine between the two, over all 32 units:
 
 # %%
 weight, gradient = (array.numpy() for array in (model[0].weight, model[0].weight.grad))
@@ -278,7 +283,7 @@ for size in SIZES:
 
 # %% [markdown]
 # Read Table 1 and Figure 2 from the small batches up. With two examples nothing is
-# left: the layers below learn nothing at all. (With the usual 0.00001 under the root
+# left: the layers in front learn nothing at all. (With the usual 0.00001 under the root
 # they learn what that number lets through, which is no better.) With eight, a good
 # half is left in the trained network, less than of noise, and less than before
 # training: the gradient of a loss is *not* noise, it has a height and a slope of its

@@ -45,7 +45,7 @@ print(f"z = {z:.4f}   h = {h:.4f}   y = {y:.4f}   loss = {loss:.4f}")
 # `q` grows by one very small unit. Then walk through the same four lines in the
 # opposite order. Each line of the forward is asked one question only, *if your result
 # matters this much, how much does what went into you matter?*, and each answers with
-# its own derivative, multiplied by the `d` that arrived from below.
+# its own derivative, multiplied by the `d` that came back to it from the loss.
 
 # %%
 dloss = 1.0
@@ -56,7 +56,7 @@ dz = dh * (1 - h**2)  # h = tanh(z)
 dw = dz * x  # z = w x + b
 db = dz * 1.0
 
-print("quantity   value  arrives from  times its derivative  gradient")
+print("quantity   value  comes from  times its derivative  gradient")
 for name, value, source, local, gradient in (
     ("y", y, "loss", 2 * (y - t), dy),
     ("v", v, "y", h, dv),
@@ -65,7 +65,7 @@ for name, value, source, local, gradient in (
     ("w", w, "z", x, dw),
     ("b", b, "z", 1.0, db),
 ):
-    print(f"{name:8}{value:8.4f}  {source:>12}  {local:20.4f}  {gradient:8.4f}")
+    print(f"{name:8}{value:8.4f}  {source:>10}  {local:20.4f}  {gradient:8.4f}")
 
 # %% [markdown]
 # Nothing in the row of `z` knows about the target, and nothing in the row of `y` knows

@@ -274,15 +274,15 @@ for name, (*layers, right) in table.items():
 # %% [markdown]
 # Table 1 has what the paper's table 2 has for MNIST. There dropout has 5.5, 4.7 and 6.2
 # times the gradient information of layers 1 to 3 without it, and GAAF, as we read its
-# text, 10.7, 4.6 and 1.9 times. Dropout raises all layers alike, GAAF the lower ones
-# most, since every layer on the way down accelerates once more. The claim is reproduced
+# text, 10.7, 4.6 and 1.9 times. Dropout raises all layers alike, GAAF the early ones
+# most, since every layer on the way back accelerates once more. The claim is reproduced
 # on digits in seconds. Is the *reason* right as well?
 #
 # ## Whose gradient is it?
 #
 # Take the trained network with dropout. Its weights stay as they are now; run a
 # backward with masks, and one without. The network is a chain, so the norm that arrives
-# at layer 1 is the norm at the top times a product of gains. Group them by kernel,
+# at layer 1 is the norm at the logits times a product of gains. Group them by kernel,
 # divide with by without, and the whole increase falls into factors:
 
 # %%
@@ -291,7 +291,7 @@ rows = np.arange(512)
 
 
 def factors(flow: mg.inspect.Flow) -> dict[str, float]:
-    """Return the norm at the logits, and by kernel the product of gains below them."""
+    """Return the norm at the logits, and by kernel the product of gains before them."""
     results = [one for one in flow.targets.values() if one.kind == "result"]
     found = {"dropout": 1.0, "linear": 1.0, "tanh": 1.0}
     for target in results:
@@ -299,7 +299,7 @@ def factors(flow: mg.inspect.Flow) -> dict[str, float]:
             if edge.kernel in found:
                 found[edge.kernel] *= edge.measures.gain or 0
             else:
-                found["arrives at the top"] = target.measures.norm
+                found["starts at the logits"] = target.measures.norm
     arrived = flow.into("0/linear#1").measures.norm
     assert np.isclose(np.prod(list(found.values())), arrived, rtol=1e-4)
     return {**found, "arrives at layer 1": arrived}
@@ -313,16 +313,16 @@ alone, shaking = (factors(flow) for _, flow in runs.values())
 ratios = {name: shaking[name] / alone[name] for name in shaking}
 
 print("\nTable 2. The gradient at layer 1, with masks / without, by where it is made")
-for name in ("arrives at the top", "dropout", "linear", "tanh", "arrives at layer 1"):
+for name in ("starts at the logits", "dropout", "linear", "tanh", "arrives at layer 1"):
     print(
-        f"{name:18}  {alone[name]:8.2e} -> {shaking[name]:8.2e}  x {ratios[name]:.2f}"
+        f"{name:20}  {alone[name]:8.2e} -> {shaking[name]:8.2e}  x {ratios[name]:.2f}"
     )
 
 # %% [markdown]
 # Table 2 has a surprise in its row *tanh*. With masks, the slopes let through **less**.
 # Most of the increase is made before any slope has been met: the masks make the network
 # err, so the loss stays larger, and so does what it sends back. The masks double what
-# they do not drop (*dropout*), and the weights below average half of that away again
+# they do not drop (*dropout*), and the weights in front average half of that away again
 # (*linear*). And still the first part of this lesson was right. Look at the units of
 # layer 3 one by one, sorted by the net value that they have without masks:
 
@@ -378,7 +378,7 @@ print(f"they are {100 * saturated.mean():.0f} % of all")
 assert 3 < table["tanh, dropout"][0] / base[0] < 8
 gaaf = [one / of for one, of in zip(table["GAAF"], base, strict=True)][:3]
 assert gaaf == sorted(gaaf, reverse=True)
-assert ratios["tanh"] < 0.95 < 2 < ratios["arrives at the top"]
+assert ratios["tanh"] < 0.95 < 2 < ratios["starts at the logits"]
 assert shares["with"][0] > 8 * shares["without"][0]
 assert shares["without"][1] < 0.01 < 0.15 < shares["with"][1]
 assert 0.35 < saturated.mean() < 0.45

@@ -2,7 +2,7 @@
 # # Vanishing gradients, and what really helps
 #
 # Twenty layers of sigmoids, small random weights: for decades, the textbook way to
-# build a network that does not learn. We watch its gradient die on the way down, find
+# build a network that does not learn. We watch its gradient die on the way back, find
 # the two numbers a layer that kill it, see the same product explode instead, and then
 # put the famous remedies to the test: which of them makes the first layer *learn*, and
 # how would we know?
@@ -165,7 +165,7 @@ print(textwrap.fill(training.why(FIRST), 84))
 # - *tiny: rms ..., below 1e-8*: a step moves weights by the gradient's root mean square
 #   times the rate. Nothing so small can move a float32 weight.
 # - *started ... with norm 1*: every backward starts with d loss / d loss.
-# - *of the 40 edges from there*: the way down has forty steps, mostly a sigmoid and a
+# - *of the 40 edges from there*: the way back has forty steps, mostly a sigmoid and a
 #   product by turns, and each has a *gain*, what left it over what arrived.
 # - *the 19 of sigmoid ... those of linear ...*: gains multiply. The product of all is
 #   the whole loss of gradient, and here it is split by kernel: the sigmoids took most.
@@ -360,9 +360,9 @@ assert (norm.edges[0].measures.gain or 0) > 10
 # something that no gradient can answer: **put the first layer's weights back to where
 # they began, and see what the loss becomes.** If it stays, the first layer has learned
 # nothing that matters, whatever its gradient was. One more number is taken on the way
-# *up*: how far apart two digits are in the last hidden layer before training, as the
-# distance between the directions that their hidden values point in. Where it is 0, all
-# digits are one.
+# *forwards*: how far apart two digits are in the last hidden layer before training, as
+# the distance between the directions that their hidden values point in. Where it is 0,
+# all digits are one.
 
 
 # %%
@@ -409,23 +409,23 @@ for name, (ratio, update, apart, loss, back) in table.items():
 #
 # - *sigmoid, Glorot*: ten thousand times more gradient than with small weights, and
 #   just as dead. And it is dead in both directions: what makes two digits differ is
-#   shrunk by the same slopes and the same weights on its way up, so that the last
+#   shrunk by the same slopes and the same weights on its way forwards, so that the last
 #   hidden layer has the same values for all digits, *apart* by not one bit.
 # - *tanh, small*: the first column is fine, and nothing is learned. A weight's gradient
-#   is what comes from above times the input from below. Here both shrink from layer to
-#   layer, one on its way down, the other on its way up, so the gradient is the same
+#   is what comes back from the loss times the input that came forwards. Here both
+#   shrink from layer to layer, each on its own way, so the gradient is the same
 #   everywhere: nothing. **The ratio of first to last is no measure of health.** *Update
 #   / weight* is.
 # - *tanh, Glorot* has the product that theory asks for, and learns. So has *ReLU, He*;
 #   Glorot's start, too small for ReLU by the root of two nineteen times over, has not.
 #   But He's network is far behind that with tanh. Its gradient has the right size, and
 #   *apart* hints at what it lacks. A ReLU passes no negative number on, and nineteen
-#   layers up all digits point in nearly the same direction. A gradient can only teach
+#   layers on all digits point in nearly the same direction. A gradient can only teach
 #   the layers to tell apart what the forward has kept apart.
 # - *ReLU, large*: a first step twenty thousand times as long as the weights, and then
 #   no number at all.
 # - *norm* and *skip* make the worst network of all learn. Now put layer 1 back. With
-#   batch norm that costs an eighth of what was gained: the layers above did most of the
+#   batch norm that costs an eighth of what was gained: the later layers did most of the
 #   learning. With skips it costs more than all of it.
 # - *tanh, small, skip* learns best, from the small weights that learned nothing without
 #   the skips. Where each layer starts as *almost nothing, added to its input*, small

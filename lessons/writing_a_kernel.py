@@ -45,9 +45,9 @@ from minigrad.testing import Case, check_kernel, kernel_cases, mutants, normal
 # ## The kernel
 #
 # A kernel is two things: a *forward* from arrays to a result and what the backward will
-# need, and for each input a *rule* from the arriving `dy` to named terms, whose sum is
-# the gradient. There is no tape in it, no tensor, no class to inherit from. It is pure
-# mathematics over arrays, so it can be tested as such.
+# need, and for each input a *rule*, which makes named terms of the `dy` that comes
+# back; their sum is the gradient. There is no tape in it, no tensor, no class to
+# inherit from. It is pure mathematics over arrays, so it can be tested as such.
 
 
 # %%

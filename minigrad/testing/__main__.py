@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import keyword
 import sys
 from collections.abc import Sequence
 from types import ModuleType
@@ -93,8 +94,11 @@ def _answer(options: argparse.Namespace) -> int:
 
 
 def _new(options: argparse.Namespace) -> int:
-    if not options.name.isidentifier():
-        rule = "a word of letters, digits and _, such as my_kernel"
+    if not options.name.isidentifier() or keyword.iskeyword(options.name):
+        rule = (
+            "a word of letters, digits and _ that is no keyword of Python, "
+            "such as my_kernel"
+        )
         raise console.UsageError(got("new", "NAME", repr(options.name), rule))
     text = COMMENTED.format(name=options.name)
     if options.out is None:

@@ -186,7 +186,8 @@ def _has_derivative(
     )
     smooth = True
     for index in subject.checked:
-        size = largest(magnitude(_real(found.terms[index])))
+        # Of what is summed, not of the sum, which may vanish but for its roundings.
+        size = found.spreads[index]
         lines = (_gradients(subject, index, it) for it in (ahead, behind, found))
         for (what, after), (_, before), (_, here) in zip(*lines, strict=True):
             wanted = (after - before) / (2 * NEAR)

@@ -206,7 +206,8 @@ def compare(
 ) -> None:
     """Raise unless found equals reference within roundings of dtype.
 
-    They count in units of sum |term|, before any sum, and of what `sensitivity` measured.
+    They count in units of sum |term|, before any sum, and of what `sensitivity`
+    measured.
     """
 
     def limit(size: float, key: int) -> float:

@@ -2,6 +2,7 @@
 
 import builtins
 import importlib
+import os
 import re
 import sys
 import textwrap
@@ -287,7 +288,7 @@ def test_the_index_lists_the_pages_that_are_there(folder):
 
 def test_the_same_input_gives_the_same_bytes(folder):
     pages = []
-    for names in ([], ["two"]):
+    for names in ([], ["one", "two"]):
         out = folder / f"out{len(pages)}"
         assert command.main(["build", *names, "--out", str(out)]) == 0
         pages.append((out / "two.html").read_bytes())
@@ -313,8 +314,47 @@ def test_a_lesson_that_fails_leaves_its_old_page(folder, write, capsys):
 
 def test_a_folder_that_cannot_be_made_is_one_sentence(folder, capsys):
     (folder / "file").touch()
-    assert command.main(["build", "--out", str(folder / "file")]) == 1
-    assert capsys.readouterr().err == f"[Errno 17] File exists: '{folder / 'file'}'\n"
+    for out in (folder / "file", folder / "file" / "deep"):
+        assert command.main(["build", "--out", str(out)]) == 1
+        assert capsys.readouterr().err == (
+            f"--out {out}: cannot be made (a file is in the way), expected a folder, "
+            "or a name for one\n"
+        )
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="there is no /proc")
+def test_a_folder_where_none_can_be_is_one_sentence(folder, capsys):
+    assert command.main(["build", "--out", "/proc/pages"]) == 1
+    assert capsys.readouterr().err == (
+        "--out /proc/pages: cannot be made (No such file or directory), expected a "
+        "folder, or a name for one\n"
+    )
+
+
+def test_a_page_that_cannot_be_written_is_one_sentence(folder, capsys):
+    (folder / "html" / "one.html").mkdir(parents=True)
+    assert command.main(["build", "one"]) == 1
+    error = capsys.readouterr().err
+    assert "one.html" in error
+    assert error.endswith(": cannot be used (Is a directory)\n")
+    assert error.count("\n") == 1
+
+
+def links(path):
+    return re.findall(r'(\w+): <a href="([^"]+)">([^<]+)</a>', path.read_text())
+
+
+def test_pages_link_to_the_lessons_before_and_after(folder):
+    assert command.main(["build"]) == 0
+    assert links(folder / "html" / "two.html") == [("Next", "one.html", "A title")]
+    assert links(folder / "html" / "one.html") == [("Previous", "two.html", "Another")]
+
+
+def test_a_page_links_to_pages_that_are_there_only(folder):
+    assert command.main(["build", "one"]) == 0
+    assert links(folder / "html" / "one.html") == []
+    assert command.main(["build", "two"]) == 0
+    assert links(folder / "html" / "two.html") == [("Next", "one.html", "A title")]
 
 
 @pytest.mark.parametrize(

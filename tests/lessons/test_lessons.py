@@ -68,11 +68,11 @@ def dropout_gradient(names):
     *factors, total = (
         names["ratios"][name]
         for name in (
-            "arrives at the top", "dropout", "linear", "tanh", "arrives at layer 1"
+            "starts at the logits", "dropout", "linear", "tanh", "arrives at layer 1"
         )
     )  # fmt: skip
     assert math.isclose(math.prod(factors), total, rel_tol=1e-3)
-    assert names["ratios"]["tanh"] < 1 < names["ratios"]["arrives at the top"]
+    assert names["ratios"]["tanh"] < 1 < names["ratios"]["starts at the logits"]
 
 
 def straight_through(names):

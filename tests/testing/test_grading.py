@@ -1,6 +1,8 @@
 """A kernel file gets a verdict a law and input, in words, with the line to look at."""
 
+import ast
 import os
+import re
 import subprocess
 import sys
 
@@ -308,6 +310,50 @@ def test_a_missing_sum_is_seen_at_the_first_case_that_shows_it(checked):
     assert word(lines, "x", "gradient") == "WRONG"
 
 
+def test_the_cause_that_is_said_holds_for_the_case_that_is_shown(checked):
+    _, lines, _ = checked(
+        HEAD,
+        "def forward(x, b):\n    return x + b, ()\n",
+        "KERNEL = Kernel('mine', forward, {\n",
+        "    'x': lambda dy, saved: {'direct': dy},\n",
+        "    'b': lambda dy, saved: {'direct': dy.mean(axis=0)}})\n",
+        'INPUTS = {"x": normal("N", "D"), "b": normal("D")}\n',
+        argv=["--examples", "12"],
+    )
+    at = lines.index("b  gradient  WRONG  not so: its terms add up to the gradient")
+    found, cause, case = lines[at + 1 : at + 4]
+    wrong, right = (float(word.strip(",")) for word in found.split()[3::2])
+    shown = re.search(r"the smallest( that shows it)?: x = (.*), b = ", case)
+    length = len(ast.literal_eval(shown[2]))
+    assert right / wrong == pytest.approx(length, rel=1e-4)
+    assert cause == (
+        f"likely cause: {length} times too small, {length} being the length of axis 0 "
+        "of the output: perhaps a mean where a sum belongs"
+    )
+
+
+def test_a_factor_that_only_the_smallest_case_allows_is_not_said(checked):
+    # At one element each, losing a term is a wrong factor, too.
+    _, lines, _ = checked(
+        HEAD,
+        "def forward(x):\n    return 2 * x - x.mean(axis=1, keepdims=True), ()\n",
+        rule('return {"direct": 2 * dy}'),
+        KERNEL,
+        INPUTS,
+    )
+    at = lines.index("x  gradient  WRONG  not so: its terms add up to the gradient")
+    assert "constant along axis 1" in lines[at + 2]
+    assert lines[at + 3].startswith("at 6 of 6 cases, the smallest that shows it: x = ")
+    alone = rule('return {"direct": 2 * dy}') + INPUTS.replace('"N", "D"', "1, 1")
+    _, lines, _ = checked(
+        HEAD,
+        "def forward(x):\n    return 2 * x - x.mean(axis=1, keepdims=True), ()\n",
+        alone,
+        KERNEL,
+    )
+    assert "likely cause: 2 times too large" in lines
+
+
 def test_a_forward_that_takes_no_complex_numbers_is_checked_by_differences(checked):
     status, lines, _ = checked(
         HEAD,
@@ -420,6 +466,40 @@ def test_what_is_stated_wrongly_is_status_2(line, said, checked):
     assert said in err
 
 
+@pytest.mark.parametrize(
+    ("terms", "inputs"),
+    [("x v", "x w"), ("x", "x w"), ("w x", "x w"), ("w x", "")],
+    ids=["another name", "one too few", "another order", "order, no INPUTS"],
+)
+@pytest.mark.parametrize("argv", [[], ["--kernel", "mine"]], ids=["all", "one"])
+def test_terms_that_disagree_with_forward_are_blamed_not_inputs(
+    terms, inputs, argv, checked
+):
+    rules = ", ".join(f"{key!r}: rule" for key in terms.split())
+    stated = ", ".join(f"{key!r}: normal('N')" for key in inputs.split())
+    status, lines, err = checked(
+        HEAD,
+        "def forward(x, w, *, k=1):\n    return x * w, (x, w)\n",
+        "def rule(dy, saved):\n    return {'direct': dy * saved[1]}\n",
+        f"KERNEL = Kernel('mine', forward, {{{rules}}})\nINPUTS = {{{stated}}}\n",
+        argv=argv,
+    )
+    assert status == 2
+    assert lines == []
+    assert err == (
+        f"mine.py: the terms of mine are for {', '.join(terms.split())}, expected the "
+        "arrays of forward, in its order: x, w; None for the rule of an array that has "
+        "no gradient\n"
+    )
+
+
+def test_terms_may_name_arrays_in_words_of_their_own(checked):
+    status, _, _ = checked(
+        HEAD, FORWARD, RULE, KERNEL.replace('"x"', '"z"'), INPUTS.replace('"x"', '"z"')
+    )
+    assert status == 0
+
+
 def test_a_file_without_a_kernel_is_shown_the_shortest_one_that_passes(checked):
     status, _, err = checked("x = 1\n")
     assert status == 2
@@ -520,8 +600,12 @@ def test_a_new_file_passes_and_is_kept(tmp_path, monkeypatch, capsys):
 def test_new_prints_and_refuses_what_is_no_name(capsys):
     assert main(["new", "mine"]) == 0
     assert capsys.readouterr().out.startswith('"""mine: y = w * tanh(x)')
-    assert main(["new", "my kernel"]) == 2
-    assert "NAME 'my kernel', expected a word of letters" in capsys.readouterr().err
+    for name in ("my kernel", "class", "None", "2x", ""):
+        assert main(["new", name]) == 2
+        assert capsys.readouterr().err == (
+            f"new: NAME {name!r}, expected a word of letters, digits and _ that is no "
+            "keyword of Python, such as my_kernel\n"
+        )
 
 
 def test_the_help_says_that_the_file_is_run(capsys):

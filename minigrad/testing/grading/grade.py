@@ -7,6 +7,7 @@ at.
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -40,8 +41,9 @@ class Fault(NamedTuple):
         said: what was found, a sentence.
         cause: the likely cause; empty if none is known.
         where: the line to look at, file:line.
-        case: the smallest case at which it was found.
+        case: the smallest case that shows the cause: what was said holds for it.
         failed: at how many cases it was found.
+        smallest: whether it was found at no smaller case.
         worst: the element of the gradient that is most wrong, if one is.
         raised: whether the kernel's code raised an exception.
     """
@@ -51,6 +53,7 @@ class Fault(NamedTuple):
     where: str
     case: Case
     failed: int
+    smallest: bool = True
     worst: Element | None = None
     raised: bool = False
 
@@ -192,7 +195,7 @@ class _Grader:
     def _fault(
         self, law: str, index: int | None, found: list[tuple[Subject, BaseException]]
     ) -> Fault:
-        """Word the first failure, and the cause that the largest case shows."""
+        """Word the failure at the smallest case that shows its likely cause."""
         subject, error = found[0]
         at = 0 if self.kernel.variadic else index
         rule = self.kernel.forward if at is None else self.kernel.rules[at]
@@ -206,14 +209,22 @@ class _Grader:
             return Fault(
                 said, cause, line or where, subject.case, len(found), raised=True
             )
-        _, last = max(found, key=lambda pair: sum(a.size for a in pair[0].arrays))
-        cause = last.cause if isinstance(last, _BrokenError) else error.cause
+        first = subject
+        subject, error, cause = _telling(found)
         where = place(error.__cause__, self.path) or where if error.__cause__ else where
         worst = None
         if law == "gradient" and index is not None and not self.brief:
             found_worst = _attempt(lambda: _worst(subject, index))
             worst = found_worst if isinstance(found_worst, Element) else None
-        return Fault(error.said, cause, where, subject.case, len(found), worst)
+        return Fault(
+            error.said,
+            cause,
+            where,
+            subject.case,
+            len(found),
+            subject is first,
+            worst,
+        )
 
     def _signature(self, index: int | None) -> str:
         if index is not None:
@@ -222,6 +233,35 @@ class _Grader:
         names = ", ".join(self.kernel.inputs(len(self.cases[0].arrays)))
         params = "".join(f", {name}=..." for name in self.cases[0].params)
         return f"forward is called as forward({names}{params})"
+
+
+_NUMBER: Final = re.compile(r"(?<!axis )\b\d[\d.e+-]*")
+
+
+def _telling(
+    found: Sequence[tuple[Subject, BaseException]],
+) -> tuple[Subject, _BrokenError, str]:
+    """Return a failure to be shown, and a likely cause that holds for it.
+
+    It is the first, with what the causes of all begin with; or else the first whose
+    cause is that of the clearest, but for numbers: short and equal lengths have several
+    explanations, and each case its own numbers.
+    """
+    broken = [(at, error) for at, error in found if isinstance(error, _BrokenError)]
+    short = min((error.cause for _, error in broken), key=len)
+    if short and all(error.cause.startswith(short) for _, error in broken):
+        # A factor of 2 need not be the length 2 that one case happens to have.
+        return *broken[0], short
+    _, clearest = max(broken, key=lambda pair: _clarity(pair[0]))
+    kind = _NUMBER.sub("#", clearest.cause)
+    at, error = next(p for p in broken if _NUMBER.sub("#", p[1].cause) == kind)
+    return at, error, error.cause
+
+
+def _clarity(subject: Subject) -> tuple[int, int]:
+    """Count the different lengths above 1, then the elements."""
+    lengths = {length for array in subject.arrays for length in array.shape}
+    return len(lengths - {1}), sum(array.size for array in subject.arrays)
 
 
 def _subject(kernel: Kernel, case: Case, index: int | None) -> Subject:

@@ -87,7 +87,8 @@ def _details(fault: Fault, count: int) -> Iterable[str]:
         yield f"found: {worst.name} is {worst.found:.6g}, expected {worst.expected:.6g}"
     if fault.cause:
         yield f"likely cause: {fault.cause}"
-    yield f"at {fault.failed} of {count} cases, the smallest: {_shown(fault)}"
+    shown = "the smallest" if fault.smallest else "the smallest that shows it"
+    yield f"at {fault.failed} of {count} cases, {shown}: {_shown(fault)}"
     code = code_at(fault.where)
     yield f"look at: {fault.where}" + (f"   {code}" if code else "")
 

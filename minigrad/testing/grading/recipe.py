@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
@@ -52,9 +53,11 @@ class Recipe(NamedTuple):
 def recipe_of(kernel: Kernel, file: str, stated: Mapping[str, Any]) -> Recipe:
     """Read INPUTS, PARAMS and SIZES among the names that a file states.
 
-    Raises FileFormatError for what is none; inputs that INPUTS lacks are guessed.
+    Raises FileFormatError for what is none, and where the kernel's terms and forward
+    name other inputs; inputs that INPUTS lacks are guessed.
     """
     inputs = _mapping(file, "INPUTS", stated, '{"x": normal("N", "D")}')
+    _expect_agreement(kernel, file, inputs)
     params = _mapping(file, "PARAMS", stated, '{"axis": 0}')
     sizes = _mapping(file, "SIZES", stated, '{"N": (2, 4)}')
     names = kernel.inputs(2)
@@ -64,6 +67,27 @@ def recipe_of(kernel: Kernel, file: str, stated: Mapping[str, Any]) -> Recipe:
     guessed = tuple(name for name in names if name not in inputs)
     limits = {letter: _limits(file, letter, pair) for letter, pair in sizes.items()}
     return Recipe(drawn, params, limits, guessed)
+
+
+def _expect_agreement(kernel: Kernel, file: str, inputs: Mapping[str, Any]) -> None:
+    """Raise if INPUTS shows that terms means other inputs than forward, or an order."""
+    try:
+        parameters = inspect.signature(kernel.forward).parameters.values()
+    except ValueError:  # A function in C may have none.
+        return
+    arrays = [
+        one.name
+        for one in parameters
+        if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)
+        and one.default is one.empty
+    ]
+    keys = list(kernel.terms)
+    lost = [name for name in inputs if name in arrays and name not in keys]
+    if lost or (sorted(keys) == sorted(arrays) and keys != arrays):
+        rule = f"the arrays of forward, in its order: {', '.join(arrays)}"
+        remedy = "None for the rule of an array that has no gradient"
+        what = f"the terms of {kernel.name} are for"
+        raise FileFormatError(got(file, what, ", ".join(keys), rule, remedy))
 
 
 def _mapping(
