@@ -150,8 +150,8 @@ class Flow:
         """Write the report to one HTML file that needs nothing else, not even a script.
 
         It has the verdicts, the norms by depth, and every gradient with its edges,
-        terms and sources, folded by module. Raises FileFormatError if it cannot be
-        written.
+        terms and sources, folded by module. Raises GraphError without a backward pass,
+        FileFormatError if it cannot be written.
         """
         html.write_html(self, path)
 
@@ -161,9 +161,13 @@ class Flow:
         """Draw norms by depth, shares of terms, and norms over time with matplotlib.
 
         Args:
-            path: of an image to write, such as a PNG; without one the Figure is
+            path: of an image to write, .png, .svg or .pdf; without one the Figure is
                 returned.
             names: of the gradients to draw; default: the parameters.
+
+        Raises GraphError without a backward pass or for an unknown name, ArgumentError
+        for another ending, BackendError without matplotlib, FileFormatError if path
+        cannot be written.
         """
         return plot.plot(self, path, names)
 

@@ -1,8 +1,12 @@
 """Pictures of graphs: what they are made of, how they are folded, laid out, written."""
 
+import gc
 import math
+import tracemalloc
+import weakref
 import xml.etree.ElementTree as ElementTree
 from collections import defaultdict
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -12,13 +16,17 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from minigrad import functional as F
 from minigrad import nn
-from minigrad.errors import ArgumentError, GraphError
+from minigrad.errors import ArgumentError, GraphError, WatchpointError
+from minigrad.inspect.drawing import _draft
 from minigrad.inspect.drawing._layering import Size
 from minigrad.inspect.drawing._layout import Wire, lay_out
 from minigrad.inspect.drawing.boxes import Box, Link, Picture, Result
 from minigrad.inspect.drawing.folding import fold
 from minigrad.inspect.drawing.graph import graph
-from minigrad.tape import apply, modes, tensor
+from minigrad.inspect.watch import watch
+from minigrad.kernels.noise import ADDITIVE_KERNEL
+from minigrad.optim import SGD
+from minigrad.tape import apply, modes, no_grad, tensor
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -342,6 +350,64 @@ class TestWhen:
         w.data[0] = 5.0
         assert picture.box("w").value.number == 2
 
+    def test_results_made_before_the_block_are_drawn_with_what_made_them(self):
+        w = leaf([2.0, 3.0], "w")
+        h = w * w * 2.0
+        with graph() as picture:
+            y = (h * 3.0).sum()
+        kinds = [(box.kind, box.name or box.kernel) for box in picture.boxes]
+        assert kinds == [
+            ("leaf", "w"),
+            ("call", "mul"),
+            ("call", "mul"),
+            ("constant", ""),
+            ("call", "mul"),
+            ("call", "sum"),
+        ]
+        assert [box.value is None for box in picture.boxes[1:3]] == [True, True]
+        assert picture.box("sum").value.number == y.item()
+
+    def test_one_of_several_results_made_before_the_block_is_drawn(self):
+        layer = nn.LSTM(2, 3, rng=np.random.default_rng(0))
+        _, (h, c) = layer(tensor(np.ones((4, 1, 2), "float32")))
+        with graph(layer) as picture:
+            y = (h * 2.0).sum() + c.sum()
+        box = picture.box("lstm")
+        back = {link.field for link in picture.links if link.source == box.key}
+        assert back == {"h", "c"}
+        assert picture.boxes[-1].value.number == y.item()
+
+    def test_a_result_whose_graph_was_freed_stands_at_the_start(self):
+        w = leaf([2.0, 3.0], "w")
+        h = (w * w).exp()
+        h.sum().backward()
+        with graph() as picture:
+            y = (h * 3.0).sum()
+        box = picture.boxes[0]
+        assert (box.kind, box.kernel, box.results[0].value) == ("result", "exp", None)
+        assert [link.source for link in picture.links][:1] == [box.key]
+        assert picture.box("sum").value.number == y.item()
+        svg = picture.to_svg()
+        assert "exp" in words(svg).splitlines()
+        assert "an earlier backward() has freed what it was computed from" in svg
+
+    def test_one_of_several_results_whose_call_was_freed_is_drawn(self):
+        layer = nn.LSTM(2, 3, rng=np.random.default_rng(0))
+        y, (h, c) = layer(tensor(np.ones((4, 1, 2), "float32")))
+        y.sum().backward()
+        with graph() as picture:
+            kept = (y * 1.0).sum() + (h * 2.0).sum() + (c * 3.0).sum()
+        fields = {link.field for link in picture.links}
+        assert {"h", "c"} < fields
+        assert [b.kind for b in picture.boxes if b.kernel == "lstm"] == ["result"]
+        assert picture.boxes[-1].value.number == kept.item()
+
+    @pytest.mark.parametrize("names", [5, [], "w", [("w", 1.0)]])
+    def test_names_that_are_no_dict_are_refused(self, names):
+        rule = "^graph: names is a .*, expected a dict of tensors by name"
+        with pytest.raises(ArgumentError, match=rule), graph(names=names):
+            pass
+
     @pytest.mark.parametrize(
         ("given", "message"),
         [
@@ -357,13 +423,134 @@ class TestWhen:
         ("options", "message"),
         [
             ({"depth": -1}, "graph: depth -1, expected 0, 1, 2"),
+            ({"depth": True}, "graph: depth True, expected 0, 1, 2"),
             ({"boxes": 0}, "graph: boxes 0, expected at least 1"),
+            ({"boxes": True}, "graph: boxes True, expected at least 1"),
         ],
     )
     def test_wrong_options_are_refused(self, options, message):
         picture = drawn(deep(1))
         with pytest.raises(ArgumentError, match=message):
             picture.to_svg(**options)
+
+
+class TestLettingGo:
+    """Saved arrays are locked, and memory is held, as long as a graph lives."""
+
+    @staticmethod
+    def run(w, **options):
+        loss = (w * w).exp().sum()
+        node = weakref.ref(loss.node)
+        loss.backward(**options)
+        return node
+
+    def test_a_retained_graph_goes_with_its_results_and_a_step_is_free(self):
+        w = leaf([1.0, 2.0], "w")
+        with graph() as picture:
+            node = self.run(w, retain_graph=True)
+            assert node() is None
+            SGD([w], lr=0.5).step()
+        assert w.numpy()[0] == pytest.approx(1 - 0.5 * 2 * math.e)
+        assert picture.box("w").value.array.tolist() == [1, 2]
+        assert picture.box("w").gradient is not None
+
+    @pytest.mark.parametrize("retain", [False, True])
+    def test_so_does_that_of_a_pass_that_is_cut_short(self, retain):
+        w = leaf([1.0, 2.0], "w")
+        w.grad = leaf([1.0, 1.0])
+        with graph() as picture, watch(lambda seen: seen.kernel == "mul"):
+            with suppress(WatchpointError):
+                self.run(w, retain_graph=retain)
+            SGD([w], lr=0.5).step()
+        assert w.tolist() == [0.5, 1.5]
+        assert picture.box("exp").gradient.array.tolist() == [1, 1]
+        assert picture.box("w").gradient is None
+
+    @pytest.mark.parametrize("recorded", [False, True])
+    def test_the_arrays_of_the_last_call_go(self, recorded):
+        w = leaf(np.ones(100), "w")
+        with graph() as picture:
+            if recorded:
+                y = w * 2.0
+            else:
+                with no_grad():
+                    y = w * 2.0
+            array = weakref.ref(y.data)
+            del y
+            assert array() is None
+        assert repr(picture) == "<Graph: nothing recorded>"
+
+    def test_the_arrays_of_a_call_that_fails_go_with_the_block(self):
+        class Failing:
+            def ran(self, kernel, inputs, arrays, y):
+                found.append(weakref.ref(y))
+                raise ZeroDivisionError
+
+        found, w = [], leaf(np.ones(100), "w")
+        with (
+            graph() as picture,
+            modes.traced(Failing()),
+            suppress(ZeroDivisionError),
+        ):
+            w * 2.0
+        assert found[0]() is None
+        assert repr(picture) == "<Graph: nothing recorded>"
+
+    def test_inputs_of_a_pass_that_is_over_go_though_a_result_is_kept(self):
+        x, w = leaf(np.ones(100), needs=False), leaf(np.ones(100), "w")
+        with graph():
+            y = (x * w).sum()
+            y.backward()
+            array = weakref.ref(x.data)
+            del x
+            assert array() is None
+
+    @pytest.mark.parametrize("keep", [False, True])
+    def test_what_made_an_input_without_a_derivative_is_not_kept(self, keep):
+        w = leaf([1.0, 2.0], "w")
+        with graph() as picture:
+            scores = (w * w).exp()
+            scores.name = "scores"
+            loss = apply(ADDITIVE_KERNEL, w, scores, std=1.0).sum()
+            node = weakref.ref(scores.node)
+            if not keep:
+                del scores
+            assert (node() is None) is not keep
+            loss.backward()
+        kinds = [(box.kind, box.name or box.kernel) for box in picture.boxes]
+        title = "scores" if keep else "input"
+        assert kinds[1] == ("input", title if keep else "")
+        assert title in words(picture.to_svg()).splitlines()
+
+    def test_many_uses_of_a_large_weight_cost_no_second_copy_of_each(self):
+        w = leaf(np.ones((256, 256)), "w")
+        with graph(names={"w": w}) as picture:
+            loss = sum(((w * float(at)).sum() for at in range(1, 31)), leaf(0.0))
+            gc.collect()
+            tracemalloc.start()
+            loss.backward()
+            peak = tracemalloc.get_traced_memory()[1]
+            tracemalloc.stop()
+        # Thirty contributions are needed whole: inner products are of all pairs.
+        assert peak / w.data.nbytes < 45
+        links = [b for b in picture.fold(boxes=1000).bundles if b.norm]
+        assert links[0].norm == pytest.approx(256)
+
+    @pytest.mark.parametrize("layout", ["C", "F", "reversed", "broadcast"])
+    def test_inner_products_are_right_in_any_layout(self, layout, monkeypatch):
+        monkeypatch.setattr(_draft, "AT_ONCE", 7)
+        rng = np.random.default_rng(0)
+        arrays = [rng.normal(size=(3, 5)) for _ in range(3)]
+        other = {
+            "C": arrays[1],
+            "F": np.asfortranarray(arrays[1]),
+            "reversed": arrays[1][::-1, ::-1],
+            "broadcast": np.broadcast_to(arrays[1][0], (3, 5)),
+        }[layout]
+        given = [arrays[0], other, arrays[2].astype("float32")]
+        found = _draft._products(given)
+        want = [[np.vdot(a.astype(float), b) for b in given] for a in given]
+        assert_allclose(found, want, atol=1e-6)
 
 
 def sums(links):

@@ -11,7 +11,7 @@ import pytest
 
 import minigrad as mg
 from minigrad import nn
-from minigrad.errors import ArgumentError, FileFormatError
+from minigrad.errors import ArgumentError, FileFormatError, GraphError
 from minigrad.inspect import along, gradient_flow
 from minigrad.inspect.report import html
 from minigrad.inspect.report._facts import Scale
@@ -29,11 +29,14 @@ class Page(HTMLParser):
         elements: (tag, attributes) of each.
         text: all text outside of style.
         rows: of each summary, the number of boxes that it lies in, and its cells.
+        labels: titles of columns and of numbers outside of the definitions.
+        defined: what the definitions define.
     """
 
     def __init__(self, text):
         super().__init__()
         self.elements, self.rows, self.stack = [], [], []
+        self.labels, self.defined = set(), set()
         self.text = ""
         self.feed(text)
         self.close()
@@ -106,6 +109,30 @@ def deep():
         return flow
 
     return record
+
+
+def trained(passes=1):
+    """Record passes of a small network, each with a step of an optimizer."""
+    mg.manual_seed(0)
+    model = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 1))
+    optimizer = mg.optim.SGD(model.parameters(), lr=0.1)
+    x = tensor(np.random.default_rng(0).normal(size=(5, 3)), dtype="float32")
+    with gradient_flow(model) as flow:
+        for _ in range(passes):
+            model.zero_grad()
+            loss = (model(x) ** 2).mean()
+            loss.backward()
+            optimizer.step()
+    return flow
+
+
+def split():
+    """Record a gradient with two sources."""
+    x = leaf([1.0, 2.0])
+    data, decay = (x * 3.0).sum(), (x * x).sum()
+    with gradient_flow(names={"x": x}, sources={"data": data, "decay": decay}) as flow:
+        (data + decay).backward()
+    return flow
 
 
 @pytest.fixture
@@ -291,6 +318,21 @@ class TestContent:
             "update / weight" in Page(html.to_html(flow)).text.split("Definitions")[0]
         )
 
+    @pytest.mark.parametrize("passes", [1, 3])
+    def test_rows_of_parameters_show_update_by_weight(self, passes):
+        flow = trained(passes)
+        rows = [cells for level, cells in Page(html.to_html(flow)).rows if level]
+        shown = {cells[0]: cells[-2] for cells in rows}
+        update = flow.into("0.weight").update
+        assert shown["weight"] == f"{flow.into('2.weight').update:.3g}"
+        assert f"{update:.3g}" in [cells[-2] for cells in rows]
+        assert shown["0"] == shown["linear#1"] == shown["mean#1"] == ""
+        assert {len(cells) for cells in rows} == {6 + (passes > 1)}
+
+    def test_without_steps_there_is_no_column_for_them(self, deep):
+        head = html.to_html(deep()).partition('"head"')[2].partition("</div>")[0]
+        assert "update" not in head
+
     def test_shares_are_bars_to_the_left_or_right(self):
         x = leaf([1.0, 2.0])
         with gradient_flow(names={"x": x}) as flow:
@@ -301,11 +343,7 @@ class TestContent:
         assert page.all("table", style="--m:2")
 
     def test_sources_have_a_table_of_their_own(self):
-        x = leaf([1.0, 2.0])
-        data, decay = (x * 3.0).sum(), (x * x).sum()
-        with gradient_flow(names={"x": x}, sources={"data": data, "decay": decay}) as f:
-            (data + decay).backward()
-        text = Page(html.to_html(f)).text
+        text = Page(html.to_html(split())).text
         assert "from data" in text
         assert "from decay" in text
 
@@ -317,6 +355,27 @@ class TestContent:
         (own,) = re.findall(r'id="g0".*?</details>', html.to_html(flow), re.DOTALL)
         assert "source (the greatest 12 of 30)" in own
         assert re.findall(r"from (y\[\d+\])", own) == [f"y[{i}]" for i in range(18, 30)]
+
+    @pytest.mark.parametrize(
+        ("record", "shown"),
+        [
+            (trained, {"G_sample", "update / weight", "weight norm", "idle %", "rms"}),
+            (lambda: trained(3), {"over time", "update / weight", "least", "median"}),
+            (split, {"source", "share", "cosine", "mean |.|"}),
+        ],
+    )
+    def test_every_label_is_defined(self, record, shown):
+        page, _, definitions = html.to_html(record()).partition("<h2>Definitions</h2>")
+        (head,) = re.findall(r'<div class="head".*?</div>', page)
+        labels = {
+            *re.findall(r"<span>(.*?)</span>", head),
+            *re.findall(r"<dt>(.*?)</dt>", page),
+            *re.findall(r'<th scope="col"[^>]*>(.*?)</th>', page),
+            *re.findall(r"<li>([^<]*?) <b>", page),
+        }
+        assert shown <= labels
+        titles = re.findall(r"<dt>(.*?)</dt>", definitions)
+        assert labels <= {word for one in titles for word in (one, *one.split(", "))}
 
     def test_columns_are_defined_once(self, deep):
         page = Page(html.to_html(deep()))
@@ -378,6 +437,19 @@ class TestVerdicts:
             (" mild", "frozen"),
         ]
 
+    @pytest.mark.parametrize("factor", [1e-20, 1e20, math.nan])
+    def test_the_first_layer_is_told_of_and_the_rest_is_folded(self, deep, factor):
+        flow = deep(layers=4, factor=factor)
+        group = html.to_html(flow).split('<section class="verdict">')[1]
+        shown, _, folded = group.partition("<details>")
+        assert re.findall(r"<li><a .*?><code>(.*?)<", shown) == ["features.0.weight"]
+        (folded, *_) = folded.split("</section>")
+        assert folded.count("<details>") < folded.count("</details>")
+        names = re.findall(r"<li><a .*?><code>(.*?)<", folded)
+        kinds = [flow.into(name).kind for name in names]
+        assert kinds == sorted(kinds)
+        assert kinds.count("parameter") > 8
+
     def test_the_same_reason_is_told_once(self, faulty):
         head = Page(html.to_html(faulty)).text.split("Norm by depth")[0]
         assert head.count("it is on no path to") == 1
@@ -402,6 +474,14 @@ class TestVerdicts:
 
 
 class TestNumbers:
+    def test_a_conservation_error_that_is_no_number_is_the_greatest(self, deep):
+        flow = deep()
+        name = list(flow.targets)[2]
+        target = flow.targets[name]._replace(error=math.nan)
+        flow._history.recent[0][name] = target
+        text = Page(html.to_html(flow)).text
+        assert "conservation errornan" in text.split("Verdicts")[0]
+
     @pytest.mark.parametrize("factor", [math.nan, math.inf, -math.inf])
     def test_what_is_not_finite_is_said_and_not_drawn(self, factor):
         text = html.to_html(scaled(factor))
@@ -452,11 +532,18 @@ class TestNumbers:
 
 
 class TestWriting:
-    def test_a_recording_without_a_pass_is_one_sentence(self):
+    def test_a_recording_without_a_pass_is_refused_and_nothing_written(self, tmp_path):
         with gradient_flow() as flow:
             pass
-        for text in (html.to_html(flow), html.fragment(flow)):
-            assert "no backward pass was recorded" in Page(text).text
+        for write in (html.to_html, lambda flow: flow.to_html(tmp_path / "flow.html")):
+            with pytest.raises(GraphError, match=r"^to_html: no backward pass was rec"):
+                write(flow)
+        assert os.listdir(tmp_path) == []
+
+    def test_in_a_notebook_it_is_one_sentence(self):
+        with gradient_flow() as flow:
+            pass
+        assert "no backward pass was recorded" in Page(html.fragment(flow)).text
 
     def test_the_file_is_the_page_and_nothing_else_is_left(self, deep, tmp_path):
         flow = deep()

@@ -9,7 +9,13 @@ import pytest
 
 import minigrad as mg
 from minigrad import nn
-from minigrad.errors import BackendError, FileFormatError, GraphError, MinigradError
+from minigrad.errors import (
+    ArgumentError,
+    BackendError,
+    FileFormatError,
+    GraphError,
+    MinigradError,
+)
 from minigrad.inspect import gradient_flow
 from minigrad.inspect.report.plot import BARS, plot
 from minigrad.tape import tensor
@@ -217,13 +223,38 @@ class TestNames:
 
 
 class TestWriting:
-    def test_the_same_recording_gives_the_same_picture(self, network, tmp_path):
-        for name in ("one.png", "two.png"):
+    @pytest.mark.parametrize(
+        ("ending", "start"),
+        [
+            (".png", b"\x89PNG"),
+            (".PNG", b"\x89PNG"),
+            (".svg", b"<?xml"),
+            (".pdf", b"%PDF"),
+        ],
+    )
+    def test_the_same_recording_gives_the_same_picture(
+        self, network, tmp_path, ending, start
+    ):
+        names = [f"one{ending}", f"two{ending}"]
+        for name in names:
             assert plot(network(passes=2), tmp_path / name) is None
-        one, two = ((tmp_path / n).read_bytes() for n in ("one.png", "two.png"))
-        assert one.startswith(b"\x89PNG")
+        one, two = ((tmp_path / name).read_bytes() for name in names)
+        assert one.startswith(start)
         assert one == two
-        assert sorted(os.listdir(tmp_path)) == ["one.png", "two.png"]
+        assert b"Matplotlib v" not in one
+        assert sorted(os.listdir(tmp_path)) == names
+
+    @pytest.mark.parametrize("name", ["x.foo", "flow", "flow.png.txt", ".png"])
+    def test_other_endings_are_refused_before_anything_is_written(self, name, tmp_path):
+        with pytest.raises(
+            ArgumentError, match=r"plot: path .*, expected a name that ends in \.png, "
+        ):
+            plot(scaled(1.0), tmp_path / name)
+        assert os.listdir(tmp_path) == []
+
+    def test_what_is_no_path_is_refused(self):
+        with pytest.raises(ArgumentError, match="path 3, expected a string or a Path"):
+            plot(scaled(1.0), 3)
 
     def test_a_folder_that_is_not_there_is_one_sentence(self, tmp_path):
         with pytest.raises(FileFormatError, match=r"plot: .* expected a folder"):

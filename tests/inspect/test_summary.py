@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
+import minigrad as mg
 from minigrad import nn, random
 from minigrad.errors import ArgumentError, ShapeError
+from minigrad.inspect import detect_nonfinite, gradient_flow
 from minigrad.inspect.model_summary.costs import Cost
 from minigrad.inspect.model_summary.summary import summary
 from minigrad.tape import modes, no_grad, tensor
@@ -244,6 +246,103 @@ class TestLeavesTheModelAsItWas:
         thread.start()
         thread.join()
         assert found[0].total_parameters == 8
+
+
+class Hiding(nn.Module):
+    """Holds batch norm and dropout where the tree does not look."""
+
+    def __init__(self, kind, rng=None):
+        layers = [nn.BatchNorm1d(3), nn.Dropout(0.5, rng=rng)]
+        if kind == "dict":
+            self.layers = {"blocks": (layers,)}
+        elif kind == "set":
+            self.layers = [nn.Sequential(), set(layers), {"self": layers}]
+            self.layers[0].hidden = [layers]
+        else:
+            self.layers = [layers]
+        self.hidden, self.kind = layers, nn.Linear
+
+    def forward(self, x):
+        for layer in self.hidden:
+            x = layer(x)
+        return x
+
+
+class TestHiddenModules:
+    @pytest.mark.parametrize("kind", ["list", "dict", "set"])
+    def test_their_statistics_stay(self, kind):
+        model = Hiding(kind)
+        norm = model.hidden[0]
+        array, before = norm.running_mean.data, norm.state_dict()
+        summary(model, np.ones((4, 3), "float32"))
+        assert norm.running_mean.data is array
+        for name, value in norm.state_dict().items():
+            assert_array_equal(value, before[name])
+
+    @pytest.mark.parametrize("kind", ["list", "dict", "set"])
+    def test_their_streams_stand_where_they_stood(self, kind):
+        rng = np.random.default_rng(5)
+        before = rng.bit_generator.state
+        summary(Hiding(kind, rng=rng), np.ones((4, 3), "float32"))
+        assert rng.bit_generator.state == before
+
+    def test_a_list_that_holds_itself_or_the_model_is_walked_once(self):
+        model = Hiding("list")
+        model.layers.append(model.layers)
+        model.layers.append(model)
+        assert summary(model, (4, 3)).rows[0].shapes == ((4, 3),)
+
+
+class Unsafe(nn.Module):
+    """Divides by what it is given, as a norm does, and runs backward itself."""
+
+    def __init__(self):
+        self.weight = mg.Parameter(np.ones(3, "float32"))
+
+    def forward(self, x):
+        probe = tensor(np.ones(3, "float32"), requires_grad=True)
+        (probe * probe).sum().backward()
+        return x * self.weight / (x * x).sum()
+
+
+class TestWithinOtherBlocks:
+    def test_zeros_that_make_nan_stop_no_detector(self):
+        with np.errstate(all="ignore"), detect_nonfinite():
+            assert summary(Unsafe(), (2, 3)).ran
+
+    def test_a_recording_sees_neither_the_run_nor_its_passes(self):
+        model = Unsafe()
+        with np.errstate(all="ignore"), gradient_flow(model) as flow:
+            y = model.weight * 2.0
+            summary(model, (2, 3))
+            y.backward(np.full(3, np.inf, "float32"))
+        assert flow.count == 1
+        assert "called on mul#1 with a gradient that is not fin" in flow.why("weight")
+        assert "in forward" not in flow.why("weight")
+
+    def test_it_watches_for_itself_under_a_tracer(self):
+        class Counts:
+            calls = 0
+
+            def ran(self, *seen):
+                self.calls += 1
+
+            made = returned = ran
+
+        counts = Counts()
+        with modes.traced(counts):
+            found = summary(network(), (5, 1, 4, 4))
+            assert counts.calls == 0
+            tensor([1.0]) * 2.0
+        assert counts.calls == 1
+        assert found.total_flops > 0
+
+    def test_who_watches_comes_back_after_an_error(self):
+        with gradient_flow() as flow:
+            with pytest.raises(ShapeError):
+                summary(nn.Linear(3, 2), (5, 4))
+            tensor([1.0], requires_grad=True).sum().backward()
+        assert flow.count == 1
 
 
 class TestInputs:

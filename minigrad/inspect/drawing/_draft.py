@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
+from weakref import ref
 
 import numpy
 
@@ -27,9 +28,15 @@ from minigrad.tape import Node, Tensor
 from minigrad.tape.graph import OUTPUT
 from minigrad.typing import Array, Terms
 
+AT_ONCE: Final = 1 << 18
+"""Elements that are widened at a time for inner products: 2 MB of float64."""
+
 
 class Call(NamedTuple):
-    """What the tracer saw of a call: inputs without a gradient by index, and y."""
+    """What the tracer saw of a call: inputs without a gradient by index, and y.
+
+    Of a result, the constant is a weak reference to its node.
+    """
 
     constants: dict[int, Any]
     amounts: dict[int, Amount]
@@ -101,11 +108,11 @@ class Draft:
                 value, amount = call.constants[index], call.amounts[index]
                 sources.append((name, self._constant(value, amount)))
         label = self._labels.call(node)
-        fields = node.outputs.make._fields if node.outputs else ("",)  # type: ignore[attr-defined]
+        fields = _fields(node)
         values = call.values if call else (None,) * len(fields)
         key = self._new(
             kind="call",
-            name=self._names.of(node) or self._titles.get(node) or "",
+            name=self._title(node),
             label=label.label,
             kernel=label.kernel,
             module=None if node.scope is None else label.module,
@@ -122,54 +129,67 @@ class Draft:
 
     def _new(self, **facts: Any) -> int:
         key = len(self._boxes)
-        self._boxes.append(Box(key, **facts))
+        all_facts: dict[str, Any] = {"label": "", "kernel": "", "module": None}
+        all_facts |= {"line": None, **facts}
+        self._boxes.append(Box(key, **all_facts))
         return key
 
     def _place(self, target: Any) -> tuple[int, str]:
-        """Find where a gradient for target arrives; draft the box of a new leaf."""
+        """Find where a gradient for target arrives; draft the box of what is new."""
         found = self._places.get(target)
-        if found is None and isinstance(target, Node):
-            # One of several results.
-            (parent,) = target.targets
-            position = target.record.saved  # type: ignore[union-attr]
-            found = self._places[parent][0], parent.outputs.make._fields[position]
-        elif found is None:
+        if found is not None:
+            return found
+        if not isinstance(target, Node):
             kind = "parameter" if id(target) in self._names.parameters else "leaf"
             value = Amount.of(target.data)
-            found = self._tensor(kind, target, value), ""
+            found = self._tensor(kind, self._title(target), value), ""
+        elif target.kernel is OUTPUT and target.record is not None:
+            # One of several results.
+            (parent,) = target.targets
+            found = self._place(parent)[0], _fields(parent)[target.record.saved]
+        else:
+            found = self._freed(target), ""
         self._places[target] = found
         return found
 
+    def _freed(self, node: Node) -> int:
+        """Draft the box of a result whose graph an earlier backward has freed."""
+        return self._new(
+            kind="result",
+            name=self._title(node),
+            kernel="" if node.kernel is OUTPUT else node.kernel.name,
+            results=tuple(Result(field, None, None) for field in _fields(node)),
+        )
+
     def _constant(self, value: Any, amount: Amount) -> tuple[int, str]:
         """Find, or draft, the box of what needs no gradient."""
-        if not isinstance(value, Tensor):
-            kind, title = "constant", ""
-            if not hasattr(value, "shape"):
-                # Numbers that are equal may be one object, but are not one thing.
-                return self._tensor(kind, None, amount), title
-        elif value.node is not None and value.node in self._places:
+        if isinstance(value, ref):
             # A result, asked by a kernel that has no derivative for it.
-            return self._places[value.node]
+            kind, value = "input", value()
+            if value is not None and self._is_drawn(value):
+                return self._place(value)
         else:
             # Subclasses are parameters, here frozen ones, and buffers.
             kind = "input" if type(value) is Tensor else "constant"
+        title = self._title(value) if isinstance(value, Node | Tensor) else ""
+        if not isinstance(value, Node) and not hasattr(value, "shape"):
+            # Numbers that are equal may be one object, but are not one thing.
+            return self._tensor(kind, title, amount), ""
         key = self._constants.get(id(value))
         if key is None:
-            key = self._constants[id(value)] = self._tensor(kind, value, amount)
+            key = self._constants[id(value)] = self._tensor(kind, title, amount)
         return key, ""
 
-    def _tensor(self, kind: str, value: Any, amount: Amount) -> int:
-        known = isinstance(value, Tensor)
-        name = (self._names.of(value) or value.name or "") if known else ""
-        return self._new(
-            kind=kind,
-            name=name,
-            label="",
-            kernel="",
-            module=None,
-            line=None,
-            results=(Result("", amount, None),),
-        )
+    def _is_drawn(self, node: Node) -> bool:
+        above = node.targets if node.kernel is OUTPUT else (node,)
+        return any(one in self._places for one in above)
+
+    def _title(self, target: Node | Tensor) -> str:
+        own = target.name if isinstance(target, Tensor) else self._titles.get(target)
+        return self._names.of(target) or own or ""
+
+    def _tensor(self, kind: str, name: str, amount: Amount) -> int:
+        return self._new(kind=kind, name=name, results=(Result("", amount, None),))
 
     # -- what flows --------------------------------------------------------------------
 
@@ -204,15 +224,31 @@ class Draft:
             self._products[place] = Products(links, _products(arrays))
 
 
+def _fields(node: Node) -> tuple[str, ...]:
+    """Name the results of a call: one is called ""."""
+    return node.outputs.make._fields if node.outputs else ("",)  # type: ignore[attr-defined]
+
+
 def _products(arrays: Sequence[Array]) -> numpy.ndarray:
     """Return the inner products of all pairs, on the host."""
-    if len(arrays) == 1:
-        return numpy.full((1, 1), float(to_host(square(arrays[0]))))
-    xp = array_module(arrays[0])
-    wide = "complex128" if arrays[0].dtype.kind == "c" else "float64"
-    rows = xp.stack([array.reshape(-1).astype(wide) for array in arrays])
+    count, first = len(arrays), arrays[0]
+    if count == 1:
+        return numpy.full((1, 1), float(to_host(square(first))))
+    xp = array_module(first)
+    wide = "complex128" if first.dtype.kind == "c" else "float64"
+    # All in the order in which the first lies in memory, so that few are copied.
+    order = sorted(range(first.ndim), key=lambda axis: -abs(first.strides[axis]))
+    flat = [array.transpose(order).reshape(-1) for array in arrays]
+    total = xp.zeros((count, count), "float64")
+    block = max(1, AT_ONCE // count)
     with numpy.errstate(all="ignore"):
-        return numpy.asarray(to_host((rows @ rows.conj().T).real))
+        for start in range(0, first.size, block):
+            stop = min(start + block, first.size)
+            rows = xp.empty((count, stop - start), wide)
+            for at, array in enumerate(flat):
+                rows[at] = array[start:stop]
+            total = total + (rows @ rows.conj().T).real
+        return numpy.asarray(to_host(total))
 
 
 def _local(node: Node, name: str, dy: Any, contribution: Amount) -> Any:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 from minigrad.inspect.drawing._draft import Call, Draft
 from minigrad.inspect.drawing.boxes import Amount, Picture
 from minigrad.inspect.record.names import Names
 from minigrad.inspect.record.trace import user_line
-from minigrad.tape import Node, Tensor
+from minigrad.tape import Node, Tensor, modes
 from minigrad.typing import Array, Terms
 
 
@@ -37,15 +37,14 @@ class GraphRecorder:
             return self._draft.picture()
         nodes = [node for node in list(self._calls) if node.record is not None]
         if nodes and (self._done is None or self._done.root is None):
-            nodes.sort(key=lambda node: node.number, reverse=True)
             # The draft goes at once: it would keep the graph, and its arrays locked.
-            self._done = self._drawn(nodes, None).picture()
+            self._done = self._drawn(_with_ancestors(nodes), None).picture()
         return self._done
 
     def close(self) -> None:
         """Keep the picture alone."""
         self._done = self.picture()
-        self._draft = self._model = None
+        self._draft = self._model = self._ran = None
         self._given = {}
         self._calls.clear()
 
@@ -57,8 +56,8 @@ class GraphRecorder:
     def ran(
         self, kernel: Any, inputs: tuple[Any, ...], arrays: list[Array], y: Any
     ) -> None:
-        """Hold the call until its node is known."""
-        self._ran = inputs, arrays, y
+        """Hold the call until its node is known, if there will be one."""
+        self._ran = (inputs, arrays, y) if _is_recorded(kernel, inputs) else None
         for value in inputs:
             if isinstance(value, Tensor) and value.node is not None and value.name:
                 self._titles[value.node] = value.name
@@ -70,7 +69,7 @@ class GraphRecorder:
         inputs, arrays, y = self._ran
         self._ran = None
         constants = {
-            index: value
+            index: _identity(value)
             for index, (value, target) in enumerate(
                 zip(inputs, node.targets, strict=True)
             )
@@ -107,4 +106,41 @@ class GraphRecorder:
             self._draft.arrived(target, gradient)
 
     def end(self, complete: bool) -> None:
-        """See that the pass is over."""
+        """Keep what has flowed, and let go of the graph and its arrays."""
+        if self._draft is not None:
+            self._done = self._draft.picture()
+            self._draft = None
+        for node in [node for node in list(self._calls) if node.record is None]:
+            del self._calls[node]
+
+
+def _is_recorded(kernel: Any, inputs: tuple[Any, ...]) -> bool:
+    """Tell whether the tape is going to make a node of a call."""
+    rules = kernel.rules if kernel.has_constants else (True,) * len(inputs)
+    return modes.recording.get() and any(
+        isinstance(value, Tensor) and value.requires_grad and rule is not None
+        for value, rule in zip(inputs, rules, strict=True)
+    )
+
+
+def _identity(value: Any) -> Any:
+    """Return what tells a constant from others but keeps no graph alive."""
+    if isinstance(value, Tensor) and value.node is not None:
+        return ref(value.node)
+    return value
+
+
+def _with_ancestors(nodes: Sequence[Node]) -> list[Node]:
+    """List nodes and all that they depend on, newest first, without freed ones."""
+    found = set(nodes)
+    waiting = list(nodes)
+    while waiting:
+        for target in waiting.pop().targets:
+            if (
+                isinstance(target, Node)
+                and target.record is not None
+                and target not in found
+            ):
+                found.add(target)
+                waiting.append(target)
+    return sorted(found, key=lambda node: node.number, reverse=True)

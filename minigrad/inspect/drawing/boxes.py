@@ -70,10 +70,11 @@ class Box(NamedTuple):
         key: its place in `Graph.boxes`, which are in forward order.
         kind: "parameter" (of the model), "leaf" (needs a gradient), "input" (a tensor
             that needs none), "constant" (an array, a number, a buffer or a frozen
-            parameter) or "call".
+            parameter), "result" (of a call whose graph an earlier backward has freed)
+            or "call".
         name: path of the parameter, the name given, or "".
         label: `module/kernel#n` of a call, else "".
-        kernel: name of a call's kernel, else "".
+        kernel: name of the kernel of a call or result, else "".
         module: path of the module that made the call, "" for the model itself; None
             outside of modules and for what is no call.
         line: of the user's code that made the call, if it ran inside the block.

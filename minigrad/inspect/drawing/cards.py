@@ -104,8 +104,8 @@ def _single(boxes: tuple[Box, ...], root: int | None) -> Card:
         rows = [Row("shape", shape) for shape in shapes[:ROWS]]
         tip = "\n".join(_tip(box) for box in boxes[:20])
         return Card(first.kind, f"{len(boxes)} inputs", tuple(rows), tip)
-    title = first.name or (first.kind if first.kind != "call" else "")
-    if first.kind == "call":
+    title = first.name or ("" if first.kernel else first.kind)
+    if first.kernel:
         title = f"{title} = {first.kernel}" if title else first.kernel
     rows = [Row("in", shorten(first.module))] if first.module else []
     for result in first.results:
@@ -119,6 +119,8 @@ def _tip(box: Box) -> str:
         parts.append(box.label)
     if box.line is not None:
         parts.append(f"{box.line}  {box.line.text}")
+    if box.kind == "result":
+        parts.append("an earlier backward() has freed what it was computed from")
     return "\n".join(parts)
 
 

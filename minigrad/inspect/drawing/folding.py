@@ -197,7 +197,7 @@ class _Folder:
             user = next(iter(users)) if len(users) == 1 else None
             if user is None or paths.get(user) is None:
                 home[box.key] = _new(paths)
-            elif box.kind != "input":
+            elif box.kind not in ("input", "result"):
                 home[box.key] = user
             else:
                 # What comes from outside stays in sight, in one box for each group.

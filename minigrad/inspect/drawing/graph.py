@@ -74,11 +74,11 @@ class Graph:
                 of modules are folded only where they are four times as many.
             boxes: see depth.
         """
-        if depth is not None and (not isinstance(depth, int) or depth < 0):
+        if depth is not None and not _is_count(depth, 0):
             raise ArgumentError(
                 got("graph", "depth", repr(depth), "0, 1, 2 ... or None")
             )
-        if not isinstance(boxes, int) or boxes < 1:
+        if not _is_count(boxes, 1):
             raise ArgumentError(got("graph", "boxes", repr(boxes), "at least 1"))
         return fold(self._picture(), depth, boxes)
 
@@ -133,6 +133,11 @@ class Graph:
         return found
 
 
+def _is_count(value: Any, least: int) -> bool:
+    """Tell whether value is an integer, not True or False, from least on."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
 def _out(who: str, text: str, path: PathLike | None) -> str:
     if path is not None:
         write_whole(who, path, text.encode())
@@ -147,7 +152,8 @@ def graph(
 
     After several passes the picture is of the last; without any, of what forward made
     and still lives. A forward pass before the block leaves out the values. Looking
-    changes no gradient. Of large arrays only norms are kept.
+    changes no gradient and keeps no graph once a pass is over. Of large arrays only
+    norms are kept, but until a pass ends all contributions to the leaves.
 
     Args:
         model: its parameters and modules give names, and modules fold large graphs.
@@ -164,6 +170,10 @@ def graph(
     >>> picture.to_svg().startswith("<svg")
     True
     """
+    if names is not None and not isinstance(names, Mapping):
+        kind = f"a {type(names).__name__}"
+        rule = "a dict of tensors by name, as {'h': h}"
+        raise ArgumentError(got("graph", "names is", kind, rule))
     recorder = GraphRecorder(model, {} if names is None else names)
     with modes.traced(recorder), modes.observed(recorder):
         try:

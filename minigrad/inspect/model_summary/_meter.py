@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, Final
 
@@ -123,27 +123,66 @@ def _shapes(y: Any) -> Iterator[Shape]:
 
 
 @contextmanager
+def alone(meter: Meter) -> Generator[None]:
+    """Show the calls inside the block to meter and to nobody who watches around it."""
+    watching = modes.observers.set(()), modes.tracers.set(())
+    try:
+        with modes.traced(meter):
+            yield
+    finally:
+        modes.observers.reset(watching[0])
+        modes.tracers.reset(watching[1])
+
+
+@contextmanager
 def untouched(model: Any) -> Generator[None]:
     """Put back what a forward pass changes: buffers, and where streams stand."""
-    held = [(buffer, buffer.data) for buffer in model.buffers()]
+    modules = _modules(model)
+    held = {
+        buffer: buffer.data
+        for module in modules
+        for buffer in module.buffers(recurse=False)
+    }
     with ExitStack() as stack:
-        for source in _sources(model):
+        for source in _sources(modules):
             stack.callback(_back(source))
         try:
-            for buffer, data in held:
+            for buffer, data in held.items():
                 # The run gets copies; the graph may have locked those it was given.
                 buffer.data = data.copy()
             yield
         finally:
-            for buffer, data in held:
+            for buffer, data in held.items():
                 buffer.data = data
 
 
-def _sources(model: Any) -> list[Streams | Drawer]:
+def _modules(model: Any) -> list[Any]:
+    """List all modules of model, with those that containers hide from it."""
+    found: dict[int, Any] = {}
+    waiting: list[Any] = [model]
+    seen: set[int] = set()
+    while waiting:
+        part = waiting.pop()
+        if id(part) in seen:
+            continue
+        if hasattr(part, "named_modules") and not isinstance(part, type):
+            found[id(part)] = part
+            waiting += vars(part).values()
+        elif isinstance(part, dict):
+            waiting += part.values()
+        elif isinstance(part, list | tuple | set | frozenset):
+            waiting += part
+        else:
+            continue
+        seen.add(id(part))
+    return list(found.values())
+
+
+def _sources(modules: Iterable[Any]) -> list[Streams | Drawer]:
     """List what modules draw from: what they hold, and the default streams."""
     found = [
         value
-        for module in model.modules()
+        for module in modules
         for value in vars(module).values()
         if isinstance(value, Streams | Drawer)
     ]

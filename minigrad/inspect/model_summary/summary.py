@@ -14,19 +14,21 @@ from minigrad.backend import (
     to_host,
 )
 from minigrad.errors import ArgumentError, got
-from minigrad.inspect.model_summary._meter import STRANGERS, Meter, untouched
+from minigrad.inspect.model_summary._meter import STRANGERS, Meter, alone, untouched
 from minigrad.inspect.model_summary.costs import Cost
 from minigrad.inspect.model_summary.rows import Gradient, Row, Summary
 from minigrad.inspect.record.sums import square
-from minigrad.tape import Tensor, enable_grad, modes
+from minigrad.tape import Tensor, enable_grad
 
 
 def summary(model: Any, *inputs: Any, **options: Any) -> Summary:
     """Run model once on inputs, and tell what each module is, makes and costs.
 
     The model stays as it is: gradients, buffers, training mode and the random streams
-    are what they were. If parameters hold gradients, the table shows them, too. A
-    module that is held twice has one row, under its first path.
+    are what they were, also those of modules in plain lists, tuples, sets and dicts.
+    What else forward changes, such as a counter of its own, stays changed. Recordings
+    around the call do not see the run. If parameters hold gradients, the table shows
+    them, too. A module that is held twice has one row, under its first path.
 
     Args:
         model: a Module, run in its present mode.
@@ -50,7 +52,7 @@ def summary(model: Any, *inputs: Any, **options: Any) -> Summary:
     if inputs or options:
         like = next((p for p in model.parameters() if p.dtype.kind in "fc"), None)
         given = [_input(at, value, like) for at, value in enumerate(inputs, 1)]
-        with untouched(model), enable_grad(), modes.traced(meter):
+        with untouched(model), enable_grad(), alone(meter):
             model(*given, **options)
         meter.forget()
     return Summary(_rows(model, meter), bool(inputs or options))

@@ -67,8 +67,9 @@ class Facts:
         targets: the gradients by name, in forward order, means over all passes.
         verdicts: of each of them, on its first pass that was not healthy; then of those
             without a gradient.
-        sentences: `Flow.why` of all that are not healthy; the first to go wrong on the
-            way back stands first, those without a gradient last.
+        sentences: `Flow.why` of all that are not healthy: of parameters and named
+            leaves, then of results, both in forward order; those without a gradient
+            last.
         over_time: of each gradient.
         roots: what backward() was called on.
     """
@@ -79,6 +80,17 @@ class Facts:
     sentences: dict[str, str]
     over_time: dict[str, OverTime]
     roots: list[str]
+
+    @property
+    def stepped(self) -> bool:
+        """Whether it is known of any gradient how far a step moved the values."""
+        return any(target.update is not None for target in self.targets.values())
+
+    @property
+    def error(self) -> float:
+        """The greatest conservation error; NaN if one of them is."""
+        errors = [target.error for target in self.targets.values()]
+        return math.nan if any(map(math.isnan, errors)) else max(errors)
 
     def tally(self) -> dict[str, int]:
         """Count verdicts, the worst first."""
@@ -96,7 +108,10 @@ def gather(flow: Recorded) -> Facts:
         name: "none" if tensors[name].requires_grad else "frozen"
         for name in (flow._missing() if targets else ())
     }
-    told = [*(name for name in history.ill if name in targets), *missing]
+    ill = [name for name in targets if name in history.ill]
+    # Stable: what is trained, in forward order, is what one asks about.
+    ill.sort(key=lambda name: not is_trained(targets[name]))
+    told = [*ill, *missing]
     return Facts(
         count=flow.count,
         targets=targets,

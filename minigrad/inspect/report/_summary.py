@@ -8,10 +8,10 @@ from typing import Final
 
 from minigrad.inspect.explain.reasons import HUGE, TINY
 from minigrad.inspect.explain.tables import number
-from minigrad.inspect.report._facts import HARMLESS, WORDS, Facts, is_trained, plural
+from minigrad.inspect.report._facts import HARMLESS, WORDS, Facts, plural
 
 TOLD: Final = 3
-"""Gradients of one verdict whose reason is told in full; the others are listed."""
+"""Reasons of one verdict that are told in full, all but the first of them folded."""
 
 LISTED: Final = 200
 """Gradients of one verdict that are listed by name."""
@@ -40,7 +40,7 @@ def headline(facts: Facts) -> str:
         "gradients": str(len(targets)),
         "edges": str(len(edges)),
         "terms": str(sum(len(edge.terms) for edge in edges)),
-        "conservation error": number(max(target.error for target in targets)),
+        "conservation error": number(facts.error),
         "not finite": str(faults) if faults else "none",
     }
     items = "".join(
@@ -71,26 +71,31 @@ def verdicts(facts: Facts, link: Link) -> str:
 
 
 def _group(facts: Facts, verdict: str, link: Link) -> str:
-    """Tell the first reasons for a verdict, each once, and list who else has it."""
+    """Tell the reason of the first gradient with a verdict; fold what else has it."""
     names = [name for name in facts.sentences if facts.verdicts[name] == verdict]
-    # What is trained is what one asks about; else in the order of backward.
-    names.sort(
-        key=lambda name: name in facts.targets and not is_trained(facts.targets[name])
-    )
     reasons: dict[str, list[str]] = {}
     for name in names:
         reason = facts.sentences[name].replace(f"`{name}`", "", 1)
         reasons.setdefault(reason, []).append(name)
-    alike = list(reasons.values())
-    told = "".join(_reason(facts, one, link) for one in alike[:TOLD])
-    rest = [name for one in alike[TOLD:] for name in one]
+    first, *others = reasons.values()
     meaning = _MEANING.get(verdict)
     return (
         f'<section class="verdict"><h3>{badge(verdict)} '
         f"{plural(len(names), 'gradient')}"
         f"{f'<small>{meaning}</small>' if meaning else ''}</h3>"
-        f"<ul>{told}</ul>{_others(f'{len(rest)} more', rest, link)}</section>"
+        f"<ul>{_reason(facts, first, link)}</ul>{_more(facts, others, link)}</section>"
     )
+
+
+def _more(facts: Facts, alike: Sequence[Sequence[str]], link: Link) -> str:
+    """Fold the reasons after the first; after TOLD in all, only names are listed."""
+    if not alike:
+        return ""
+    told = "".join(_reason(facts, one, link) for one in alike[: TOLD - 1])
+    rest = [name for one in alike[TOLD - 1 :] for name in one]
+    count = sum(map(len, alike))
+    others = _others(f"{len(rest)} more by name", rest, link)
+    return f"<details><summary>{count} more</summary><ul>{told}</ul>{others}</details>"
 
 
 def badge(verdict: str) -> str:

@@ -54,12 +54,14 @@ class Tree:
         """Return all modules, the first ones open if they are few."""
         many = self._facts.count > 1
         titles = ["module, gradient", "shape", "norm", "log scale"]
-        titles += ["over time"] * many + ["verdict"]
+        titles += ["over time"] * many
+        titles += ["update / weight"] * self._facts.stepped + ["verdict"]
         head = "".join(f"<span>{title}</span>" for title in titles)
         own = [one for one in self._root.content if isinstance(one, Folder)]
         body = self._content(self._root, len(own) <= FEW)
         return (
-            f'<div class="tree{" many" * many}"><div class="head" aria-hidden="true">'
+            f'<div class="tree{" many" * many}{" steps" * self._facts.stepped}">'
+            '<div class="head" aria-hidden="true">'
             f"{head}</div>{body}</div>"
         )
 
@@ -77,7 +79,7 @@ class Tree:
         above, dot, name = folder.path.rpartition(".")
         title = f"<b><i>{escape(above + dot)}</i>{escape(name)}</b>"
         count = plural(len(found), "gradient")
-        row = self._row(title, count, joint_norm(folder), "", verdict)
+        row = self._row(title, count, joint_norm(folder), verdict)
         return (
             f'<details class="mod"{" open" * expanded}><summary>{row}</summary>'
             f'<div class="in">{self._content(folder)}</div></details>\n'
@@ -91,8 +93,9 @@ class Tree:
         line = spark(facts.over_time[name]) if facts.count > 1 else ""
         verdict = facts.verdicts[name]
         row = self._row(
-            f"<code>{escape(short)}</code>", shape, target.measures.norm, line, verdict
-        )
+            f"<code>{escape(short)}</code>", shape, target.measures.norm, verdict,
+            line, target.update,
+        )  # fmt: skip
         # Inside, so that browsers unfold the gradient, too, when a link leads there.
         anchor = f' id="g{self._places[name]}"' if self.ids else ""
         return (
@@ -101,12 +104,20 @@ class Tree:
         )
 
     def _row(
-        self, title: str, size: str, norm: float | None, line: str, verdict: str
+        self,
+        title: str,
+        size: str,
+        norm: float | None,
+        verdict: str,
+        line: str = "",
+        update: float | None = None,
     ) -> str:
         cells = [f"<span>{title}</span><span>{size}</span><span>{number(norm)}</span>"]
         cells.append(f"<span>{self._bar(norm)}</span>")
         if self._facts.count > 1:
             cells.append(f"<span>{line}</span>")
+        if self._facts.stepped:
+            cells.append(f"<span>{'' if update is None else number(update)}</span>")
         shown = verdict if verdict == "healthy" else badge(verdict)
         return "".join([*cells, f"<span>{shown}</span>"])
 

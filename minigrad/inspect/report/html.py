@@ -38,20 +38,28 @@ body {{ margin: 0; background: light-dark(#fdfdfc, #16181c); }}
 
 
 def to_html(flow: Recorded) -> str:
-    """Return the report of flow as a whole page, in UTF-8, without scripts."""
+    """Return the report of flow as a whole page, in UTF-8, without scripts.
+
+    Raises GraphError without a backward pass.
+    """
+    flow._expect_passes("to_html")
     return _PAGE.format(style=_style(), body=_body(flow, ids=True))
 
 
 def write_html(flow: Recorded, path: PathLike) -> None:
     """Write the report of flow to path, in one piece.
 
-    Raises ArgumentError for what is no path, FileFormatError if it cannot be written.
+    Raises GraphError without a backward pass, ArgumentError for what is no path,
+    FileFormatError if it cannot be written.
     """
     write_whole("to_html", path, to_html(flow).encode())
 
 
 def fragment(flow: Recorded) -> str:
-    """Return the report as an element for a notebook, which brings its own style."""
+    """Return the report as an element for a notebook, which brings its own style.
+
+    Without a backward pass it says so: a notebook shows what it is handed.
+    """
     return (
         f'<div class="mg-flow"><style>\n{_style()}</style>\n'
         f"{_body(flow, ids=False)}\n</div>"

@@ -11,8 +11,8 @@ import io
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from minigrad.errors import ArgumentError, BackendError
-from minigrad.files import PathLike, write_whole
+from minigrad.errors import ArgumentError, BackendError, got
+from minigrad.files import PathLike, expect_path, write_whole
 from minigrad.inspect.record.records import Target
 from minigrad.inspect.report import _panels as panels
 from minigrad.inspect.report._facts import Facts, Recorded, gather, through_depth
@@ -23,6 +23,14 @@ BARS: Final = 24
 CURVES: Final = 6
 """Gradients whose norm over time is drawn, at most; of more, the same."""
 
+_METADATA: Final[dict[str, dict[str, Any]]] = {
+    ".png": {"Software": None},
+    ".svg": {"Creator": None, "Date": None},
+    ".pdf": {"Creator": None, "Producer": None, "CreationDate": None},
+}
+"""What files of these endings leave out, the time and the version of Matplotlib: the
+same recording gives the same bytes."""
+
 _STYLE: Final[dict[Any, Any]] = {
     "figure.dpi": 120,
     "font.size": 9,
@@ -32,27 +40,31 @@ _STYLE: Final[dict[Any, Any]] = {
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
     "legend.frameon": False,
+    # Else names of shapes in an SVG are drawn at random.
+    "svg.hashsalt": "minigrad",
 }
 
 
 def plot(
     flow: Recorded, path: PathLike | None = None, names: Iterable[str] | None = None
 ) -> Any:
-    """Draw flow; write a PNG to path in one piece, or return Matplotlib's Figure.
+    """Draw flow; write it to path in one piece, or return Matplotlib's Figure.
 
     Drawn are norms by depth on a log scale, shares of the terms of gradients that have
     several and, after several passes, norms over time.
 
     Args:
         flow: what was recorded.
-        path: of the file to write; None returns the figure.
+        path: of the file to write, ending in .png, .svg or .pdf; None returns the
+            figure.
         names: of the gradients to draw, as `print(flow)` lists them; default: norms of
             the parameters, shares of all gradients.
 
     Raises GraphError without a backward pass and for an unknown name, ArgumentError for
-    no names and for what is no path, BackendError without Matplotlib, FileFormatError
-    if path cannot be written.
+    no names, for what is no path and for other endings, BackendError without
+    Matplotlib, FileFormatError if path cannot be written.
     """
+    ending = None if path is None else _ending(path)
     flow._expect_passes("plot")
     facts = gather(flow)
     what, shown = through_depth(facts)
@@ -61,13 +73,22 @@ def plot(
         shown = _chosen(flow, names)
         what, split = "gradient", [one for one in shown if _terms(one) > 1]
     figure = _drawn(facts, what, shown, split)
-    if path is None:
+    if path is None or ending is None:
         return figure
     buffer = io.BytesIO()
-    # Without the version of Matplotlib: the same recording gives the same bytes.
-    figure.savefig(buffer, format="png", metadata={"Software": None})
+    with _module("matplotlib").rc_context(_STYLE):
+        figure.savefig(buffer, format=ending[1:], metadata=_METADATA[ending])
     write_whole("plot", path, buffer.getvalue())
     return None
+
+
+def _ending(path: PathLike) -> str:
+    """Return how path ends, which says what is written; raise for what is not known."""
+    ending = expect_path("plot", path).suffix.lower()
+    if ending not in _METADATA:
+        rule = "a name that ends in .png, .svg or .pdf"
+        raise ArgumentError(got("plot", "path", repr(str(path)), rule))
+    return ending
 
 
 def _chosen(flow: Recorded, names: Iterable[str]) -> list[Target]:
