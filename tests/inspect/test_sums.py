@@ -10,9 +10,7 @@ SHAPE = (3, 4, 5, BLOCK // 10)
 
 
 def layouts(array):
-    spatial_first = np.moveaxis(
-        np.moveaxis(array, (0, 1), (-2, -1)).copy(), (-2, -1), (0, 1)
-    )
+    memory = np.moveaxis(array, (0, 1), (-2, -1)).copy()
     return {
         "dense": array,
         "column order": np.asfortranarray(array),
