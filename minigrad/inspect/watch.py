@@ -231,7 +231,8 @@ def watch(
         input: patterns for the name of the kernel's input that the term belongs to.
         into: patterns for the gradient that the term is a part of.
 
-    Raises WatchpointError, which says where; its `seen` holds the term. Some leaves
+    Raises ArgumentError at the end if passes ran and nothing fitted. Raises
+    WatchpointError, which says where; its `seen` holds the term. Some leaves
     have a new gradient then and others have not: clear all before you go on.
 
     >>> from minigrad import WatchpointError, inspect, tensor
