@@ -251,12 +251,13 @@ class Flow:
         if not isinstance(name, str):
             rule = "the name of a gradient"
             raise ArgumentError(got("flow", "name", repr(name), rule))
-        return self._names.title(name) or self._history.calls.get(name, name)
+        return self._names.title(name) or self._recorder.calls.get(name, name)
 
     def _missing(self) -> list[str]:
         """List the named tensors that no pass sent a gradient to, each once."""
         titles = dict.fromkeys(self._title(name) for name in self._names.tensors)
-        known = {*self._history.last, *self._history.left_out}
+        history = self._history
+        known = {*history.last, *history.left_out}
         return [title for title in titles if title not in known]
 
     def _absence(self, name: str) -> str:

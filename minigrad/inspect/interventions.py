@@ -17,6 +17,7 @@ from minigrad.errors import ArgumentError, got
 from minigrad.inspect.record.labels import Labels
 from minigrad.inspect.record.names import Names
 from minigrad.inspect.record.selection import Choice, Globs, expect_fit, fits
+from minigrad.kernels._arguments import is_real
 from minigrad.tape import Node, Tensor, modes
 from minigrad.typing import Array, Terms
 
@@ -158,8 +159,7 @@ def scale(
     >>> x.grad.item(), list(change.changed)
     (-6.0, ['mul#1 (a) direct', 'mul#1 (b) direct'])
     """
-    real = isinstance(factor, int | float) and not isinstance(factor, bool)
-    if not real or not math.isfinite(factor):
+    if not is_real(factor) or not math.isfinite(factor):
         rule = "a real number that is finite"
         raise ArgumentError(got("scale", "factor", repr(factor), rule))
     choice = Choice.of("scale", term, kernel, module, input, into)

@@ -8,6 +8,7 @@ from minigrad.errors import ArgumentError, GradientCheckError, got
 from minigrad.inspect.explain.tables import number
 from minigrad.inspect.record.history import History
 from minigrad.inspect.record.measures import epsilon
+from minigrad.kernels._arguments import is_real
 
 
 def conserved(history: History, tolerance: float | None) -> None:
@@ -60,8 +61,3 @@ def no_dead(history: History, limit: float) -> None:
                 f"pass {at}, expected less than {number(100 * limit)} %; "
                 f"`{name}` {sentence}"
             )
-
-
-def is_real(value: object) -> bool:
-    """Tell whether value is a number, and no truth value."""
-    return isinstance(value, int | float) and not isinstance(value, bool)

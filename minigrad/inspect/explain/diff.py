@@ -10,6 +10,7 @@ from minigrad.inspect.explain import reasons
 from minigrad.inspect.record.history import History
 from minigrad.inspect.record.measures import Measures
 from minigrad.inspect.record.records import Pass, Target
+from minigrad.kernels._arguments import is_real
 
 TOLERANCE: Final = 1e-5
 """Greatest relative difference of two norms that still counts as rounding: float32
@@ -75,7 +76,7 @@ class Diff:
         In each gradient the whole comes first, then its edges and terms. Measures that
         are of no size, below tolerance of the gradient's norm in both, are rounding.
         """
-        if isinstance(tolerance, bool) or not isinstance(tolerance, int | float):
+        if not is_real(tolerance):
             rule = "a number, relative"
             raise ArgumentError(got("diff", "tolerance", repr(tolerance), rule))
         first, second = _numbered(self._one), _numbered(self._other)

@@ -24,7 +24,7 @@ from minigrad.inspect.explain.clauses import (
 )
 from minigrad.inspect.explain.extremes import extreme
 from minigrad.inspect.explain.tables import number as text
-from minigrad.inspect.record.measures import CANCELLED, epsilon
+from minigrad.inspect.record.measures import epsilon, is_cancelled
 from minigrad.inspect.record.records import Edge, Pass, Target
 
 UNDERFLOW: Final = 1e-35
@@ -92,8 +92,7 @@ def explain(target: Target, one: Pass, fault: str = "") -> str:
 def _sum_cancels(target: Target) -> bool:
     """Tell whether a bias has nothing but what rounding left of its sums."""
     return bool(target.edges) and all(
-        edge.input == "b" and (edge.measures.gain or 1.0) < CANCELLED
-        for edge in target.edges
+        is_cancelled(edge.input, edge.measures.gain) for edge in target.edges
     )
 
 

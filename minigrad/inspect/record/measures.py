@@ -107,9 +107,9 @@ def greater(one: float, other: float) -> float:
     return one if one > other or math.isnan(one) else other
 
 
-def is_cancelled(name: str, norm: float, dy: float | None) -> bool:
+def is_cancelled(name: str, gain: float | None) -> bool:
     """Tell whether what an input called name gets is a sum that has cancelled."""
-    return name == "b" and bool(dy) and norm < CANCELLED * (dy or 0.0)
+    return name == "b" and gain is not None and gain < CANCELLED
 
 
 def weigh(
@@ -156,7 +156,7 @@ def _read(
     reference = norm if norm > NOISE * eps * spread else 0.0
     came = [_root(dy) for dy in arrived]
     pairs = zip(edges, came, strict=True)
-    if edges and all(is_cancelled(edge.input, norm, dy) for edge, dy in pairs):
+    if edges and all(is_cancelled(edge.input, _ratio(norm, dy)) for edge, dy in pairs):
         reference = 0.0
     scale = spread + _root(before)
 

@@ -8,7 +8,7 @@ the pass: what a recording holds at most is the terms of all leaves.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy
@@ -59,6 +59,11 @@ class Recorder:
         self._history.amend(self._steps.after(last=False))
         self._history.used = self.trace.used
         return self._history
+
+    @property
+    def calls(self) -> Mapping[str, str]:
+        """Label of a call -> name of its result's gradient; see `History`."""
+        return self._history.calls
 
     def close(self) -> None:
         """See that the block ends: what has not moved by now will not be seen to."""

@@ -110,7 +110,9 @@ class Target(NamedTuple):
     array: Array | None = None
 
     def bare(self) -> Target:
-        """Return a copy without arrays."""
+        """Return this gradient without arrays."""
+        if self.array is None:
+            return self  # A recording keeps all arrays or none.
         return self._replace(
             array=None,
             edges=tuple(
