@@ -150,8 +150,14 @@ class _Detector(_Watcher):
         self._met.clear()
 
     def ran(
-        self, kernel: Any, inputs: tuple[Any, ...], arrays: list[Array], y: Any
+        self,
+        kernel: Any,
+        inputs: tuple[Any, ...],
+        arrays: list[Array],
+        y: Any,
+        node: Node | None,
     ) -> None:
+        self.trace.ran(kernel, inputs, arrays, y, node)
         module = self._names.module(modes.scope.get())
         stem = f"{module}/{kernel.name}" if module else kernel.name
         self._counts[stem] += 1
@@ -160,9 +166,6 @@ class _Detector(_Watcher):
         call = f"{stem}#{self._counts[stem]}{at(user_line())}"
         said = faults.describe(kernel, inputs, arrays, y, self.trace.name)
         raise NonFiniteError(f"forward: {call} {said}")
-
-    def made(self, node: Node) -> None:
-        self.trace.made(node)
 
     def returned(self, module: Any, y: Any) -> None:
         """Calls of modules are of no concern."""

@@ -26,12 +26,17 @@ class Tracer(Protocol):
     """Is shown what a forward pass does. Arrays belong to the engine: do not write."""
 
     def ran(
-        self, kernel: Any, inputs: tuple[Any, ...], arrays: list[Any], y: Any
+        self,
+        kernel: Any,
+        inputs: tuple[Any, ...],
+        arrays: list[Any],
+        y: Any,
+        node: Any,
     ) -> None:
-        """See that kernel made y of arrays, which inputs (tensors or else) hold."""
+        """See that kernel made y of arrays, which inputs (tensors or else) hold.
 
-    def made(self, node: Any) -> None:
-        """See the node of the call that ran last; there is none without a gradient."""
+        node is the call's in the graph; None if it needs no gradient.
+        """
 
     def returned(self, module: Any, y: Any) -> None:
         """See what the call of module gave."""

@@ -46,32 +46,33 @@ def apply(kernel: Kernel, *inputs: Any, **params: Any) -> Any:
         else:
             targets.append(None)
     y, record = kernel.run(*arrays, **params)
-    if modes.tracing:
-        for tracer in modes.tracers.get():
-            tracer.ran(kernel, inputs, arrays, y)
+    node, reason = None, ""
     if not tracked:
-        return _unrecorded(y, f"no input of {kernel.name} required a gradient")
-    if not modes.recording.get():
-        return _unrecorded(y, "it was created under no_grad()")
-    if kernel.has_constants:
+        reason = f"no input of {kernel.name} required a gradient"
+    elif not modes.recording.get():
+        reason = "it was created under no_grad()"
+    elif kernel.has_constants:
         # Inputs whose rule is None (labels, masks) get no gradient.
         pairs = zip(targets, kernel.rules, strict=True)
         targets = [target if rule is not None else None for target, rule in pairs]
         # Not any(targets): the truth of a leaf is that of its element.
         if all(target is None for target in targets):
-            return _unrecorded(y, f"{kernel.name} has no derivative by that input")
-    node = Node(kernel, tuple(targets), record, modes.scope.get())
-    saved = record.saved
-    try:
-        if saved:
-            node.locked = lock(saved, kernel.name)
-    except ValueError:
-        # The truth of an array: what is saved has to be a tuple of them.
-        found, rule = f"a {type(saved).__name__}", "a NamedTuple of arrays, or None"
-        raise ArgumentError(got(kernel.name, "saved is", found, rule)) from None
+            reason = f"{kernel.name} has no derivative by that input"
+    if not reason:
+        node = Node(kernel, tuple(targets), record, modes.scope.get())
+        saved = record.saved
+        try:
+            if saved:
+                node.locked = lock(saved, kernel.name)
+        except ValueError:
+            # The truth of an array: what is saved has to be a tuple of them.
+            found, rule = f"a {type(saved).__name__}", "a NamedTuple of arrays, or None"
+            raise ArgumentError(got(kernel.name, "saved is", found, rule)) from None
     if modes.tracing:
         for tracer in modes.tracers.get():
-            tracer.made(node)
+            tracer.ran(kernel, inputs, arrays, y, node)
+    if node is None:
+        return _unrecorded(y, reason)
     return _several(node, y) if isinstance(y, tuple) else _tracked(y, node)
 
 

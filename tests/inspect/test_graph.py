@@ -482,7 +482,7 @@ class TestLettingGo:
 
     def test_the_arrays_of_a_call_that_fails_go_with_the_block(self):
         class Failing:
-            def ran(self, kernel, inputs, arrays, y):
+            def ran(self, kernel, inputs, arrays, y, node):
                 found.append(weakref.ref(y))
                 raise ZeroDivisionError
 

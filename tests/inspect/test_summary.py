@@ -327,7 +327,7 @@ class TestWithinOtherBlocks:
             def ran(self, *seen):
                 self.calls += 1
 
-            made = returned = ran
+            returned = ran
 
         counts = Counts()
         with modes.traced(counts):

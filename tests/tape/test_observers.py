@@ -112,11 +112,10 @@ class Tracing:
     def __init__(self):
         self.calls, self.nodes, self.modules = [], [], []
 
-    def ran(self, kernel, inputs, arrays, y):
+    def ran(self, kernel, inputs, arrays, y, node):
         self.calls.append((kernel.name, len(arrays), y.shape))
-
-    def made(self, node):
-        self.nodes.append(node.kernel.name)
+        if node is not None:
+            self.nodes.append(node.kernel.name)
 
     def returned(self, module, y):
         self.modules.append((type(module).__name__, y.shape))

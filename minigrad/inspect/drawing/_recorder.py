@@ -10,7 +10,7 @@ from minigrad.inspect.drawing._draft import Call, Draft
 from minigrad.inspect.drawing.boxes import Amount, Picture
 from minigrad.inspect.record.names import Names
 from minigrad.inspect.record.trace import user_line
-from minigrad.tape import Node, Tensor, modes
+from minigrad.tape import Node, Tensor
 from minigrad.typing import Array, Terms
 
 
@@ -21,7 +21,6 @@ class GraphRecorder:
         """Look names up when a pass begins; raises ArgumentError for a wrong model."""
         self._model = model
         self._given = names
-        self._ran: tuple[Any, ...] | None = None
         self._calls: WeakKeyDictionary[Node, Call] = WeakKeyDictionary()
         self._titles: WeakKeyDictionary[Node, str] = WeakKeyDictionary()
         self._draft: Draft | None = None
@@ -44,7 +43,7 @@ class GraphRecorder:
     def close(self) -> None:
         """Keep the picture alone."""
         self._done = self.picture()
-        self._draft = self._model = self._ran = None
+        self._draft = self._model = None
         self._given = {}
         self._calls.clear()
 
@@ -54,20 +53,19 @@ class GraphRecorder:
     # -- the tracer --------------------------------------------------------------------
 
     def ran(
-        self, kernel: Any, inputs: tuple[Any, ...], arrays: list[Array], y: Any
+        self,
+        kernel: Any,
+        inputs: tuple[Any, ...],
+        arrays: list[Array],
+        y: Any,
+        node: Node | None,
     ) -> None:
-        """Hold the call until its node is known, if there will be one."""
-        self._ran = (inputs, arrays, y) if _is_recorded(kernel, inputs) else None
+        """Keep the values of a call that is in the graph."""
         for value in inputs:
             if isinstance(value, Tensor) and value.node is not None and value.name:
                 self._titles[value.node] = value.name
-
-    def made(self, node: Node) -> None:
-        """Keep the values of the call."""
-        if self._ran is None:
+        if node is None:
             return
-        inputs, arrays, y = self._ran
-        self._ran = None
         constants = {
             index: _identity(value)
             for index, (value, target) in enumerate(
@@ -112,15 +110,6 @@ class GraphRecorder:
             self._draft = None
         for node in [node for node in list(self._calls) if node.record is None]:
             del self._calls[node]
-
-
-def _is_recorded(kernel: Any, inputs: tuple[Any, ...]) -> bool:
-    """Tell whether the tape is going to make a node of a call."""
-    rules = kernel.rules if kernel.has_constants else (True,) * len(inputs)
-    return modes.recording.get() and any(
-        isinstance(value, Tensor) and value.requires_grad and rule is not None
-        for value, rule in zip(inputs, rules, strict=True)
-    )
 
 
 def _identity(value: Any) -> Any:

@@ -52,9 +52,14 @@ class Meter:
         return self.tallies.setdefault(path, Tally())
 
     def ran(
-        self, kernel: Any, inputs: tuple[Any, ...], arrays: list[Array], y: Any
+        self,
+        kernel: Any,
+        inputs: tuple[Any, ...],
+        arrays: list[Array],
+        y: Any,
+        node: Node | None,
     ) -> None:
-        """Count the operations of a call, and the memory of what it made."""
+        """Count the operations of a call, and the memory of what it made and keeps."""
         tally = self._at(modes.scope.get())
         found = cost(kernel, arrays, y)
         tally.multiply_adds += found.multiply_adds
@@ -67,9 +72,8 @@ class Meter:
                 self._saved[id(owner)] = owner
         for part in y if isinstance(y, tuple) else (y,):
             tally.output_bytes += _new_bytes(part, self._known)
-
-    def made(self, node: Node) -> None:
-        """Count the memory that a call keeps for backward."""
+        if node is None:
+            return
         for array in _arrays(node.record.saved):  # type: ignore[union-attr]
             self._at(node.scope).saved_bytes += _new_bytes(array, self._saved)
 

@@ -64,30 +64,31 @@ class Trace:
         self.used: dict[str, str] = {}
         self._names = names
         self._look = look
-        self._fault = ""
 
     def ran(
-        self, kernel: Any, inputs: tuple[Any, ...], arrays: list[Array], y: Any
+        self,
+        kernel: Any,
+        inputs: tuple[Any, ...],
+        arrays: list[Array],
+        y: Any,
+        node: Node | None,
     ) -> None:
-        """Look whether y is finite, and which named leaves it was made of."""
-        self._fault = ""
-        if self._look and not faults.is_finite(y):
-            self._fault = faults.describe(kernel, inputs, arrays, y, self.name)
+        """Note where the call was made, of which leaves, and whether y is finite."""
+        line = user_line()
+        if node is not None:
+            self.lines[node] = line
+            if self._look and not faults.is_finite(y):
+                said = faults.describe(kernel, inputs, arrays, y, self.name)
+                self.faults[node] = said
         for value in inputs:
             name = self._names.leaf(value) if isinstance(value, Tensor) else None
             if name is not None:
-                self.used[name] = f"{kernel.name}{at(user_line())}"
+                self.used[name] = f"{kernel.name}{at(line)}"
 
     def name(self, value: Any) -> str | None:
         """Name what a call was given, if it is a tensor with a name."""
         known = isinstance(value, Tensor)
         return (self._names.leaf(value) or value.name) if known else None
-
-    def made(self, node: Node) -> None:
-        """Remember where node was made."""
-        self.lines[node] = user_line()
-        if self._fault:
-            self.faults[node] = self._fault
 
     def returned(self, module: Any, y: Any) -> None:
         """Calls of modules are not needed: kernel calls know theirs."""
