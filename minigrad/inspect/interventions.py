@@ -14,9 +14,9 @@ from typing import Any
 
 from minigrad.backend import array_module
 from minigrad.errors import ArgumentError, got
-from minigrad.inspect.record.labels import Labels
+from minigrad.inspect.record.chooser import Chooser
 from minigrad.inspect.record.names import Names
-from minigrad.inspect.record.selection import Choice, Globs, expect_fit, fits
+from minigrad.inspect.record.selection import Choice, Globs
 from minigrad.kernels._arguments import is_real
 from minigrad.tape import Node, Tensor, modes
 from minigrad.typing import Array, Terms
@@ -28,49 +28,38 @@ class Intervention:
     Attributes:
         who: "drop", "scale" or "detach".
         factor: what chosen terms are multiplied by; None lets nothing flow.
-        changed: every term that was changed, as `consumer (input) term`, in the order
-            of backward, each once.
     """
 
     def __init__(self, who: str, factor: float | None, names: Names, choice: Choice):
         """Multiply what is chosen by factor; None lets nothing flow in its place."""
-        self.changed: dict[str, None] = {}
-        self.who = who
-        self.factor, self._choice = factor, choice
-        self._names = names
-        self._labels = Labels(names, (), {})
-        self._passed: dict[str, None] = {}
+        self.who, self.factor = who, factor
+        self._chooser = Chooser(who, names, choice)
+
+    @property
+    def changed(self) -> dict[str, None]:
+        """Every changed term once, as `consumer (input) term`, in backward order."""
+        return self._chooser.chosen
 
     def start(self, order: Sequence[Node]) -> None:
         """Label the calls of a pass."""
-        self._labels = Labels(self._names, order, {})
+        self._chooser.start(order)
 
     def wants(self, node: Node, name: str, target: Any) -> bool:
         """Choose by all but the term, whose name is not known yet."""
-        call, title = self._labels.call(node), self._labels.target(target)
-        chosen = self._choice.fits_edge(call, name, title)
-        if not chosen:
-            self._passed[f"{call.label} ({name})"] = None
-        return chosen
+        return self._chooser.wants(node, name, target)
 
     def edge(
         self, node: Node, name: str, target: Any, terms: Terms, dy: Any
     ) -> Terms | None:
         """Replace the chosen terms; None if there is none among these."""
-        call = self._labels.call(node)
-        kept: Terms = {}
-        touched = False
-        for term, array in terms.items():
-            place = f"{call.label} ({name}) {term}"
-            if not fits(self._choice.term, term):
-                self._passed[place] = None
-                kept[term] = array
-                continue
-            touched = True
-            self.changed[place] = None
-            if self.factor is not None:
-                kept[term] = self._times(array)
-        return kept if touched else None
+        taken = {term for term in terms if self._chooser.takes(node, name, term)}
+        if not taken:
+            return None
+        return {
+            term: self._times(array) if term in taken else array
+            for term, array in terms.items()
+            if term not in taken or self.factor is not None
+        }
 
     def _times(self, array: Array) -> Array:
         # Not 0 * array, which leaves NaN of what is not finite.
@@ -86,9 +75,7 @@ class Intervention:
 
     def expect_changes(self) -> None:
         """Raise ArgumentError if passes ran and nothing in them was chosen."""
-        if self.changed or not self._passed:
-            return
-        expect_fit(self.who, "term", self._choice.described(), self._passed)
+        self._chooser.expect_any()
 
     def __repr__(self) -> str:
         return f"<{self.who}: {len(self.changed)} terms changed>"

@@ -11,7 +11,7 @@ from minigrad.inspect.flow import Flow
 from minigrad.inspect.record.names import Names
 from minigrad.inspect.record.recorder import Recorder
 from minigrad.inspect.record.selection import Globs, Selection
-from minigrad.inspect.record.sources import Source, Sources
+from minigrad.inspect.record.sources import Origin, Sources
 from minigrad.inspect.record.trace import Trace
 from minigrad.tape import Tensor, modes
 
@@ -24,7 +24,7 @@ def gradient_flow(
     name: Globs = None,
     kernel: Globs = None,
     module: Globs = None,
-    sources: Mapping[str, Source] | None = None,
+    sources: Mapping[str, Origin] | None = None,
     keep: str = "scalars",
     passes: int = 16,
 ) -> Generator[Flow]:

@@ -13,9 +13,10 @@ from minigrad.backend import array_module, to_host
 from minigrad.errors import ArgumentError, NonFiniteError, WatchpointError, got
 from minigrad.inspect.explain.tables import number
 from minigrad.inspect.record import faults
+from minigrad.inspect.record.chooser import Chooser
 from minigrad.inspect.record.labels import Labels
 from minigrad.inspect.record.names import Names
-from minigrad.inspect.record.selection import Choice, Globs, expect_fit, fits
+from minigrad.inspect.record.selection import Choice, Globs
 from minigrad.inspect.record.sums import square
 from minigrad.inspect.record.trace import Line, Trace, at, user_line
 from minigrad.tape import Node, Tensor, modes
@@ -70,58 +71,43 @@ class Seen(NamedTuple):
         return f"{where},{at(self.line)}" if self.line else where
 
 
-class _Watcher:
-    """Labels the calls of each pass; the base of what stops a pass."""
-
-    def __init__(self, names: Names) -> None:
-        self.trace = Trace(names, look=False)
-        self._names = names
-        self._labels = Labels(names, (), {})
-
-    def start(self, order: Sequence[Node]) -> None:
-        self._labels = Labels(self._names, order, self.trace.lines)
-
-    def end(self, complete: bool) -> None:
-        """Nothing is held beyond a pass but names."""
-
-    def seen(self, node: Node, name: str, target: Any, term: str, array: Array) -> Seen:
-        call = self._labels.call(node)
-        title = self._labels.target(target)
-        return Seen(
-            call.label, call.kernel, call.module, name, term, title, call.line, array
-        )  # fmt: skip
+def _seen(
+    labels: Labels, node: Node, name: str, target: Any, term: str, array: Array
+) -> Seen:
+    call = labels.call(node)
+    return Seen(
+        consumer=call.label,
+        kernel=call.kernel,
+        module=call.module,
+        input=name,
+        term=term,
+        into=labels.target(target),
+        line=call.line,
+        array=array,
+    )
 
 
-class _Watchpoint(_Watcher):
+class _Watchpoint:
     """Raises WatchpointError at the first chosen term that meets a condition."""
 
     def __init__(
         self, names: Names, condition: Callable[[Seen], Any], choice: Choice
     ) -> None:
-        super().__init__(names)
-        self._condition, self._choice = condition, choice
-        self._fitted = False
-        self._passed: dict[str, None] = {}
+        self.trace = Trace(names, look=False)
+        self.chooser = Chooser("watch", names, choice)
+        self._condition = condition
+
+    def start(self, order: Sequence[Node]) -> None:
+        self.chooser.start(order, self.trace.lines)
 
     def wants(self, node: Node, name: str, target: Any) -> bool:
-        call, title = self._labels.call(node), self._labels.target(target)
-        chosen = self._choice.fits_edge(call, name, title)
-        if not chosen:
-            self._passed[f"{call.label} ({name})"] = None
-        return chosen
-
-    def expect_fit(self) -> None:
-        """Raise ArgumentError if passes ran and nothing in them was looked at."""
-        if self._passed and not self._fitted:
-            expect_fit("watch", "term", self._choice.described(), self._passed)
+        return self.chooser.wants(node, name, target)
 
     def edge(self, node: Node, name: str, target: Any, terms: Terms, dy: Any) -> None:
         for term, array in terms.items():
-            seen = self.seen(node, name, target, term, array)
-            if not fits(self._choice.term, term):
-                self._passed[f"{seen.consumer} ({name}) {term}"] = None
+            if not self.chooser.takes(node, name, term):
                 continue
-            self._fitted = True
+            seen = _seen(self.chooser.labels, node, name, target, term, array)
             if not self._condition(seen):
                 continue
             facts = f"norm {number(seen.norm)}, rms {number(seen.rms)}"
@@ -134,17 +120,22 @@ class _Watchpoint(_Watcher):
     def total(self, target: Any, gradient: Array) -> None:
         """Sums are of no concern."""
 
+    def end(self, complete: bool) -> None:
+        """Nothing is held beyond a pass but names."""
 
-class _Detector(_Watcher):
+
+class _Detector:
     """Raises NonFiniteError at the first number that is not finite."""
 
     def __init__(self, names: Names) -> None:
-        super().__init__(names)
+        self.trace = Trace(names, look=False)
+        self._names = names
+        self._labels = Labels(names, (), {})
         self._counts: Counter[str] = Counter()
         self._met: set[int] = set()
 
     def start(self, order: Sequence[Node]) -> None:
-        super().start(order)
+        self._labels = Labels(self._names, order, self.trace.lines)
         # The next call belongs to a new forward pass.
         self._counts.clear()
         self._met.clear()
@@ -158,8 +149,7 @@ class _Detector(_Watcher):
         node: Node | None,
     ) -> None:
         self.trace.ran(kernel, inputs, arrays, y, node)
-        module = self._names.module(modes.scope.get())
-        stem = f"{module}/{kernel.name}" if module else kernel.name
+        stem = self._names.stem(kernel, modes.scope.get())
         self._counts[stem] += 1
         if faults.is_finite(y):
             return
@@ -180,7 +170,7 @@ class _Detector(_Watcher):
         for term, array in terms.items():
             if faults.is_finite(array):
                 continue
-            seen = self.seen(node, name, target, term, array)
+            seen = _seen(self._labels, node, name, target, term, array)
             saved = node.record.saved  # type: ignore[union-attr]
             operands = faults.statistics(faults.saved_operands(saved))
             norm = number(to_host(square(dy)).item() ** 0.5)
@@ -208,6 +198,9 @@ class _Detector(_Watcher):
             "though all terms are finite: their sum overflows, or backward() was given "
             "it"
         )
+
+    def end(self, complete: bool) -> None:
+        """Nothing is held beyond a pass but names."""
 
 
 @contextmanager
@@ -254,7 +247,7 @@ def watch(
     watchpoint = _Watchpoint(Names(model, names, "watch"), condition, choice)
     with modes.traced(watchpoint.trace), modes.observed(watchpoint):
         yield
-    watchpoint.expect_fit()
+    watchpoint.chooser.expect_any()
 
 
 @contextmanager

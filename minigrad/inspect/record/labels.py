@@ -46,11 +46,10 @@ class Labels:
             if node.kernel is OUTPUT:
                 self.calls[node.number] = self._result(node, module)
                 continue
-            kernel = node.kernel.name
-            stem = f"{module}/{kernel}" if module else kernel
+            stem = names.stem(node.kernel, node.scope)
             counts[stem] += 1
             label = f"{stem}#{counts[stem]}"
-            self.calls[node.number] = Call(label, kernel, module, None, line)
+            self.calls[node.number] = Call(label, node.kernel.name, module, None, line)
 
     def _result(self, node: Node, module: str) -> Call:
         """Label one of several results; its call has been labelled before."""

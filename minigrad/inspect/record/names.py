@@ -75,7 +75,7 @@ class Names:
         key = target.number if isinstance(target, Node) else ("leaf", id(target))
         return self._first.get(key)
 
-    def leaf(self, tensor: Tensor) -> str | None:
+    def of_tensor(self, tensor: Tensor) -> str | None:
         """Return the first name of a tensor that a call was given, or None."""
         return self._first.get(_key(tensor))
 
@@ -90,6 +90,11 @@ class Names:
         if module is None:
             return ""
         return self._modules.get(id(module), type(module).__name__)
+
+    def stem(self, kernel: Any, module: Any) -> str:
+        """Return what calls of kernel in module are labelled with, before `#n`."""
+        path = self.module(module)
+        return f"{path}/{kernel.name}" if path else kernel.name
 
     def title(self, name: str) -> str | None:
         """Return the name under which the tensor called name is recorded, if any."""

@@ -33,7 +33,8 @@ class Along(NamedTuple):
     axis: int
 
 
-Source = Tensor | Along
+Origin = Tensor | Along
+"""What a source is given as."""
 
 
 def along(tensor: Tensor, axis: int = 0) -> Along:
@@ -62,7 +63,7 @@ Seed = Callable[[Array], Array]
 class Sources:
     """The parts of all gradients on their way back, source by source."""
 
-    def __init__(self, given: Mapping[str, Source]) -> None:
+    def __init__(self, given: Mapping[str, Origin]) -> None:
         """Take sources by name; raises ArgumentError or GraphError for wrong ones."""
         # Not to keep alive: graphs lock the arrays that they need.
         self._seeds: MutableMapping[Node, list[tuple[str, Seed]]] = WeakKeyDictionary()

@@ -81,14 +81,14 @@ class Trace:
                 said = faults.describe(kernel, inputs, arrays, y, self.name)
                 self.faults[node] = said
         for value in inputs:
-            name = self._names.leaf(value) if isinstance(value, Tensor) else None
+            name = self._names.of_tensor(value) if isinstance(value, Tensor) else None
             if name is not None:
                 self.used[name] = f"{kernel.name}{at(line)}"
 
     def name(self, value: Any) -> str | None:
         """Name what a call was given, if it is a tensor with a name."""
         known = isinstance(value, Tensor)
-        return (self._names.leaf(value) or value.name) if known else None
+        return (self._names.of_tensor(value) or value.name) if known else None
 
     def returned(self, module: Any, y: Any) -> None:
         """Calls of modules are not needed: kernel calls know theirs."""
