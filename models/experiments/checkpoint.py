@@ -64,4 +64,4 @@ def restore(training: Trained, path: Path) -> dict[str, Any]:
 
 
 def _identity(job: Job) -> dict[str, Any]:
-    return {"config_hash": job.config_hash, "arm": job.arm, "seed": job.seed}
+    return {"training_hash": job.training_hash, "arm": job.arm, "seed": job.seed}

@@ -23,7 +23,8 @@ EPILOG = """\
 Data sets are read from $MINIGRAD_DATA, else ~/.cache/minigrad; digits is bundled.
 Exit status: 0 done; 1 failed; 2 wrong usage; 130 interrupted by Ctrl-C, 143 by SIGTERM:
 run the same command to go on. A finished run is not repeated; for that, delete its
-folder.
+folder. Networks are in results/trainings, where experiments that train the same share
+them; with --out they are in that folder.
 
 examples:
   python -m models list
@@ -138,9 +139,10 @@ def _one_of(what: str, value: str, known: Iterable[str]) -> str:
 
 def _chosen(name: str, experiments: Sequence[Experiment]) -> list[Experiment]:
     """The experiment called name, or all of the paper called name."""
+    known = {name: None for one in experiments for name in (one.id, *one.aliases)}
     families = dict.fromkeys(one.family for one in experiments)
-    _one_of("experiment", name, [*(one.id for one in experiments), *families])
-    return [one for one in experiments if name in (one.id, one.family)]
+    _one_of("experiment", name, [*known, *families])
+    return [one for one in experiments if name in (one.id, *one.aliases, one.family)]
 
 
 def _list(options: argparse.Namespace, experiments: Sequence[Experiment]) -> None:
@@ -176,6 +178,7 @@ def _options(
         seeds=options.seeds,
         backend=_backend(options.backend),
         out=out / experiment.id if several and out is not None else out,
+        trainings=out / "trainings" if several and out is not None else None,
     )
 
 

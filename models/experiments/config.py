@@ -33,12 +33,12 @@ def as_json(config: Any) -> dict[str, Any]:
     return json.loads(json.dumps(dataclasses.asdict(config)))
 
 
-def digest(experiment: str, config: Any, backend: str) -> str:
-    """Twelve hex digits that name a configuration.
+def digest(name: str, config: Any, backend: str) -> str:
+    """Twelve hex digits that name a configuration of an experiment or of a recipe.
 
-    Two runs with the same digest and seed train the same networks on the same numbers.
+    Two runs with the same digest and seed give the same numbers.
     """
-    content = {"experiment": experiment, "config": as_json(config), "backend": backend}
+    content = {"experiment": name, "config": as_json(config), "backend": backend}
     text = json.dumps(content, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 

@@ -27,6 +27,8 @@ class Experiment:
 
     Attributes:
         id: `<paper>.<table or figure>`.
+        recipe: names how the arms are trained; experiments of one recipe share the
+            networks that they train with equal configurations.
         title: what it shows, in one line.
         paper: authors, title, year.
         presets: by name, smallest first; the first is the default.
@@ -35,7 +37,7 @@ class Experiment:
         arms: what is compared; every seed trains each of them.
         claims: what is to be shown.
         prepare: config -> None; raises if data are missing, before anything is trained.
-        train: trains one network, in a process of its own.
+        train: trains one network and measures it, in a process of its own.
         tables: one record a seed -> published beside measured numbers.
         draw: (figure, full records with histories) -> None.
         figure_size: inches.
@@ -43,6 +45,7 @@ class Experiment:
     """
 
     id: str
+    recipe: str
     title: str
     paper: str
     presets: Mapping[str, Preset]
@@ -56,6 +59,8 @@ class Experiment:
     draw: Callable[[Any, Sequence[Record]], None]
     figure_size: tuple[float, float]
     explain: Callable[[Any, Mapping[str, Path]], Explanation]
+    aliases: tuple[str, ...] = ()
+    """Further ids: of a figure that shows the same numbers, say."""
 
     @property
     def family(self) -> str:

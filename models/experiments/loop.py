@@ -2,11 +2,13 @@
 
 import math
 import time
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import datasets
+from datasets import Transform
 from minigrad import functional as F
 from minigrad import nn, no_grad, optim, tensor
 from minigrad.random import Streams
@@ -18,6 +20,11 @@ from models.experiments.pool import Hooks, Job, Stopped
 from models.experiments.progress import EpochDone
 
 EVALUATION_BATCH = 1000
+
+
+def as_rows(images: Any) -> Any:
+    """Images (N, C, H, W) uint8 as rows (N, C*H*W) in [0, 1]."""
+    return datasets.as_float(datasets.flat(images))
 
 
 class Probe(Protocol):
@@ -38,6 +45,11 @@ class Training:
 
     All randomness comes from seed and streams: the order of epoch e is that of
     datasets.batches(seed=seed, epoch=e), masks come from streams.
+
+    Attributes:
+        as_input: images (N, C, H, W) uint8 -> what the model is given.
+        augment: transforms training images; see datasets.Loader.
+        rate: epoch, counted from 0, -> learning rate; None: the optimiser's own.
     """
 
     model: nn.Module
@@ -47,6 +59,9 @@ class Training:
     batch_size: int
     seed: int
     probe: Probe
+    as_input: Callable[[Any], Any] = as_rows
+    augment: Transform | None = None
+    rate: Callable[[int], float] | None = None
 
     def run_epoch(self, epoch: int, hooks: Hooks) -> dict[str, Any]:
         """Train one epoch, counted from 0, and return its record; see metrics."""
@@ -62,9 +77,14 @@ class Training:
     def _train(self, epoch: int, hooks: Hooks) -> float:
         """Return the mean over examples of the loss in nats, each before its step."""
         self.model.train()
+        if self.rate is not None:
+            self.optimizer.param_groups[0]["lr"] = self.rate(epoch)
         part, total = self.examples.train, 0.0
-        order = datasets.batches(part, self.batch_size, seed=self.seed, epoch=epoch)
-        for iteration, (images, labels) in enumerate(order):
+        # No thread ahead: a training has one.
+        loader = datasets.Loader(
+            part, self.batch_size, seed=self.seed, transform=self.augment, ahead=0
+        )
+        for iteration, (images, labels) in enumerate(loader.epoch(epoch)):
             if hooks.stopped():
                 raise Stopped
             loss = self.loss(images, labels)
@@ -77,31 +97,25 @@ class Training:
 
     def loss(self, images: Any, labels: Any) -> Any:
         """Mean cross-entropy of a batch, a scalar tensor in nats."""
-        return F.cross_entropy(self.model(_input(images)), tensor(labels))
+        return F.cross_entropy(self.outputs(images), tensor(labels))
 
-    def accuracy(self, part: Part) -> float:
-        """Percentage of examples whose largest output is the label's."""
-        return accuracy(self.model, part)
+    def outputs(self, images: Any) -> Any:
+        """Logits (N, K) of images (N, C, H, W) uint8."""
+        return self.model(tensor(self.as_input(images)))
 
+    def accuracy(self, part: Part, *, training: bool = False) -> float:
+        """Percentage of examples whose largest output is the label's.
 
-def accuracy(model: nn.Module, part: Part, *, training: bool = False) -> float:
-    """Percentage of examples whose largest output is the label's.
-
-    The model is in evaluation mode, so dropout is off, unless training asks otherwise.
-    """
-    model.train(training)
-    correct = 0
-    with no_grad():
-        for start in range(0, len(part.labels), EVALUATION_BATCH):
-            window = slice(start, start + EVALUATION_BATCH)
-            outputs = model(_input(part.images[window])).numpy()
-            correct += int((outputs.argmax(1) == part.labels[window]).sum())
-    return 100 * correct / len(part.labels)
-
-
-def _input(images: Any) -> Any:
-    """Images (N, C, H, W) uint8 as rows (N, C*H*W) in [0, 1]."""
-    return tensor(datasets.as_float(datasets.flat(images)))
+        The model is in evaluation mode, so dropout is off, unless training asks.
+        """
+        self.model.train(training)
+        correct = 0
+        with no_grad():
+            for start in range(0, len(part.labels), EVALUATION_BATCH):
+                window = slice(start, start + EVALUATION_BATCH)
+                outputs = self.outputs(part.images[window]).numpy()
+                correct += int((outputs.argmax(1) == part.labels[window]).sum())
+        return 100 * correct / len(part.labels)
 
 
 def fit(training: Training, job: Job, hooks: Hooks) -> list[dict[str, Any]]:

@@ -52,7 +52,7 @@ class Job:
     Attributes:
         experiment, arm, seed: what it is.
         config: the experiment's configuration.
-        config_hash: see models.experiments.config.digest.
+        training_hash: names what is trained; see models.experiments.config.digest.
         backend: name of the backend that arrays live on.
         checkpoint: file of its training state.
         train: module-level function that does it and returns what JSON can hold.
@@ -62,7 +62,7 @@ class Job:
     arm: str
     seed: int
     config: Any
-    config_hash: str
+    training_hash: str
     backend: str
     checkpoint: Path
     train: Callable[["Job", Hooks], dict[str, Any]]

@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,9 +58,21 @@ def damaged(path: Path, reason: str) -> RunError:
 
 @dataclass(frozen=True)
 class RunFolder:
-    """The folder of one run: a manifest, a file per seed, checkpoints, a figure."""
+    """The folder of one run: a manifest, a file per seed, a figure.
+
+    Attributes:
+        path: the folder.
+        shared: folder of the checkpoints, which other runs may use, too; None: they lie
+            in the folder of the run.
+    """
 
     path: Path
+    shared: Path | None = None
+
+    @property
+    def trainings(self) -> Path:
+        """Folder of the checkpoints."""
+        return self.shared or self.path / "checkpoints"
 
     @property
     def manifest(self) -> Path:
@@ -93,17 +105,20 @@ class RunFolder:
 
     def checkpoint(self, arm: str, seed: int) -> Path:
         """Training state of one network, from which it goes on."""
-        return self.path / "checkpoints" / f"{arm}-{seed}.safetensors"
+        return self.trainings / f"{arm}-{seed}.safetensors"
 
     @contextmanager
     def locked(self) -> Generator[None]:
-        """Make the folder, and keep other runs out of it during the block.
+        """Make both folders, and keep other runs out of them during the block.
 
         Raises RunError if another run is in it, OSError if it cannot be written.
         """
-        self.checkpoint("", 0).parent.mkdir(parents=True, exist_ok=True)
-        with held(self.path / ".lock"):
-            for folder in (self.path, self.path / "checkpoints"):
+        folders = (self.path, self.trainings)
+        with ExitStack() as locks:
+            for folder in folders:
+                folder.mkdir(parents=True, exist_ok=True)
+                locks.enter_context(held(folder / ".lock"))
+            for folder in folders:
                 # What a killed process left half-written.
                 for path in folder.glob(".*.tmp"):
                     path.unlink(missing_ok=True)

@@ -31,6 +31,8 @@ class Options:
     seeds: int | None = None
     jobs: int | None = None
     out: Path | None = None
+    trainings: Path | None = None
+    """Folder of the networks of several runs; None: as out says."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,11 @@ class Run:
         """See models.experiments.config.digest."""
         return digest(self.experiment.id, self.config, self.backend)
 
+    @property
+    def training_hash(self) -> str:
+        """The same of what is trained."""
+        return digest(self.experiment.recipe, self.config, self.backend)
+
     def job(self, arm: str, seed: int) -> Job:
         """The training of one arm under one seed."""
         return Job(
@@ -56,7 +63,7 @@ class Run:
             arm=arm,
             seed=seed,
             config=self.config,
-            config_hash=self.config_hash,
+            training_hash=self.training_hash,
             backend=self.backend,
             checkpoint=self.folder.checkpoint(arm, seed),
             train=self.experiment.train,
@@ -68,17 +75,27 @@ def plan(experiment: Experiment, options: Options) -> Run:
     preset: Preset = experiment.presets[options.preset]
     config = with_dataset(preset.config, options.dataset)
     backend = options.backend
-    name = f"{options.preset}-{config.dataset}"
-    if backend != "numpy":
-        name += f"-{backend}"
     return Run(
         experiment=experiment,
         preset=options.preset,
         config=config,
         seeds=options.seeds or preset.seeds,
         backend=backend,
-        folder=RunFolder(options.out or Path("results") / experiment.id / name),
+        folder=_folder(experiment, options, config),
     )
+
+
+def _folder(experiment: Experiment, options: Options, config: Any) -> RunFolder:
+    """Where results go, and networks: into the folder asked for, or a shared one."""
+    name = f"{options.preset}-{config.dataset}"
+    if options.backend != "numpy":
+        name += f"-{options.backend}"
+    path = options.out or Path("results") / experiment.id / name
+    shared = options.trainings or (None if options.out else Path("results/trainings"))
+    if shared is not None:
+        hash_ = digest(experiment.recipe, config, options.backend)
+        shared = shared / f"{experiment.recipe}-{hash_}"
+    return RunFolder(path, shared)
 
 
 def execute(run: Run, workers: int) -> dict[str, Any]:
@@ -92,7 +109,10 @@ def execute(run: Run, workers: int) -> dict[str, Any]:
         _open(run)
         _records(run)  # Read for damage only: the summary holds their numbers.
         print(_headline(run, workers))
-        print(f"already done; delete {run.folder.path} to run anew")
+        print(
+            f"already done; delete {run.folder.path} to measure anew, "
+            f"{run.folder.trainings} to train anew"
+        )
         summary = read_json(run.folder.summary)
     else:
         summary = _complete(run, workers)

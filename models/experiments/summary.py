@@ -44,9 +44,11 @@ def make_summary(
 
 
 def _training_seconds(records: Sequence[Mapping[str, Any]]) -> float:
-    """What the trainings took, summed over processes."""
+    """What training and measuring took, summed over processes."""
     return sum(
-        arm["training_seconds"] for record in records for arm in record["arms"].values()
+        arm["training_seconds"] + arm.get("measuring_seconds", 0)
+        for record in records
+        for arm in record["arms"].values()
     )
 
 

@@ -15,6 +15,7 @@ def as_rows(experiments: Sequence[Experiment]) -> list[dict[str, Any]]:
     return [
         {
             "id": one.id,
+            "aliases": list(one.aliases),
             "paper": one.paper,
             "title": one.title,
             "presets": list(one.presets),
@@ -27,7 +28,12 @@ def as_rows(experiments: Sequence[Experiment]) -> list[dict[str, Any]]:
 def list_text(experiments: Sequence[Experiment]) -> str:
     """A table of all experiments."""
     rows = tuple(
-        (one.id, one.title, ", ".join(one.presets), ", ".join(one.datasets))
+        (
+            ", ".join((one.id, *one.aliases)),
+            one.title,
+            ", ".join(one.presets),
+            ", ".join(one.datasets),
+        )
         for one in experiments
     )
     header = ("id", "what", "presets", "data sets")
@@ -39,6 +45,7 @@ def show_text(experiment: Experiment) -> str:
     parts = [
         f"{experiment.id}: {experiment.title}",
         textwrap.indent(f"paper     {experiment.paper}", "  "),
+        *(f"  also      {alias}" for alias in experiment.aliases),
         textwrap.indent(f"data sets {', '.join(experiment.datasets)}", "  "),
         textwrap.indent(f"arms      {', '.join(experiment.arms)}", "  "),
         "",

@@ -11,32 +11,35 @@
 | G_k, eq. 5 | gradient_sample: mean over examples n of mean abs dE_n/dW |
 """
 
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy
 
 from minigrad import nn, optim
-from minigrad.backend import array_module, use_backend
+from minigrad.backend import use_backend
 from minigrad.inspect import Flow, gradient_flow
-from minigrad.kernels.gaaf import gaussian
 from minigrad.random import Streams
 from models.experiments import checkpoint
+from models.experiments.config import Preset
 from models.experiments.data import Examples, load_examples
 from models.experiments.experiment import Explanation
-from models.experiments.loop import Training, accuracy, fit
+from models.experiments.loop import Training, fit
 from models.experiments.metrics import averages, summarize
 from models.experiments.pool import Hooks, Job
+from models.gaaf.arms import ARMS, activation_of
+from models.gaaf.probe import GradientProbe
 from models.networks.mlp import mlp
 
 PAPER = (
     "Hahn & Choi, Gradient Acceleration in Activation Functions, 2018, arXiv:1806.09783"
 )
-ARMS = ("base", "dropout", "gaaf")
-LABELS: Mapping[str, str] = {"base": "base", "dropout": "+dropout", "gaaf": "+GAAF"}
+RECIPE = "gaaf.mlp"
+MAIN = ("base", "dropout", "gaaf")
+"""The arms of the paper."""
 LAYERS = ("layer1", "layer2", "layer3")
 CLASSES = 10
 LEGEND = """\
@@ -62,6 +65,8 @@ class GaafConfig:
         learning_rate: of SGD without momentum. The paper names neither; this gives
             the base rows of Tables 1 and 2 in order of magnitude, Adam does not.
         drop_prob: of the outputs of the hidden layers; "usually" 0.5, says the paper.
+            Also of DropConnect's weights.
+        noise_std: of weight noise.
         frequency, shape_scale: K and c of GAAF. c is read off Fig. 5.
         sample_every: measure gradient_sample at every so many iterations; 0: never.
         control_epoch: where networks are compared after equally many steps.
@@ -77,10 +82,47 @@ class GaafConfig:
     batch_size: int = 128
     learning_rate: float = 0.1
     drop_prob: float = 0.5
+    noise_std: float = 0.075
     frequency: float = 10_000.0
     shape_scale: float = 3.0
     sample_every: int = 0
     control_epoch: int = 20
+
+
+def presets(
+    *,
+    seeds: int = 3,
+    tiny: Mapping[str, Any] | None = None,
+    small: Mapping[str, Any] | None = None,
+) -> dict[str, Preset]:
+    """Presets that experiments share, and with them the networks that they train.
+
+    Args:
+        seeds: of preset small.
+        tiny: fields of that preset that are other than usual.
+        small: likewise.
+    """
+    hidden = (512, 256, 256)
+    configs = {
+        "tiny": GaafConfig(
+            "digits",
+            hidden=(128, 64, 64),
+            epochs=40,
+            max_examples=1415,
+            sample_every=10,
+        ),
+        "small": GaafConfig("mnist", hidden=hidden, epochs=25, sample_every=140),
+        "full": GaafConfig(
+            "mnist", hidden=hidden, epochs=250, patience=30, sample_every=140
+        ),
+    }
+    configs["tiny"] = replace(configs["tiny"], **(tiny or {}))
+    configs["small"] = replace(configs["small"], **(small or {}))
+    return {
+        "tiny": Preset(configs["tiny"], 3, "seconds, offline"),
+        "small": Preset(configs["small"], seeds, "MNIST, minutes"),
+        "full": Preset(configs["full"], 5, "the paper's"),
+    }
 
 
 def examples_of(config: GaafConfig) -> Examples:
@@ -100,96 +142,69 @@ def prepare(config: GaafConfig) -> None:
 
 def build(config: GaafConfig, arm: str, seed: int) -> Training:
     """Build the network of an arm, its optimiser and its probe, all untrained."""
-    streams = Streams(seed)
-
-    def activation() -> nn.Module:
-        if arm != "gaaf":
-            return nn.Tanh()
-        return nn.GAAF("tanh", gaussian(config.shape_scale), config.frequency)
-
+    streams, made = Streams(seed), ARMS[arm]
     model = mlp(
         config.image_size**2,
         config.hidden,
         CLASSES,
-        activation=activation,
-        drop_prob=config.drop_prob if arm == "dropout" else 0.0,
+        activation=activation_of(arm, config, streams),
+        linear=made.linear(config, streams),
+        drop_prob=config.drop_prob if made.dropout else 0.0,
         streams=streams,
         seed=seed,
     )
     return Training(
         model=model,
-        optimizer=optim.SGD(model.parameters(), lr=config.learning_rate),
+        optimizer=_optimizer(model, config.learning_rate, made.rates),
         streams=streams,
         examples=examples_of(config),
         batch_size=config.batch_size,
         seed=seed,
-        probe=GradientProbe(model, config.sample_every),
+        probe=GradientProbe(model, _hidden_weights(model), config.sample_every),
     )
 
 
-class GradientProbe:
-    """Measures G_k, the mean absolute gradient of each hidden layer's weights."""
-
-    def __init__(self, model: nn.Sequential, sample_every: int) -> None:
-        """Measure gradient_batch in each iteration, gradient_sample in some."""
-        self._model = model
-        self._weights = {layer: getattr(model, layer).weight for layer in LAYERS}
-        self._sample_every = sample_every
-        self._start_over()
-
-    def _start_over(self) -> None:
-        self._batch: dict[str, list[Any]] = {layer: [] for layer in LAYERS}
-        self._sample: dict[str, list[float]] = {layer: [] for layer in LAYERS}
-
-    @contextmanager
-    def watch(self, iteration: int) -> Generator[None]:
-        """Surround a backward pass."""
-        if self._sample_every and iteration % self._sample_every == 0:
-            with gradient_flow(self._model) as flow:
-                yield
-            self._see_samples(flow)
-        else:
-            yield
-        for layer, weight in self._weights.items():
-            xp = array_module(weight.data)
-            self._batch[layer].append(xp.mean(xp.abs(weight.grad.data)))
-
-    def _see_samples(self, flow: Flow) -> None:
-        information = flow.gradient_information()
-        for layer, values in self._sample.items():
-            value = information[f"{layer}.weight"].sample
-            assert value is not None  # Each layer is dense and used once.
-            values.append(value)
-
-    def finish_epoch(self) -> dict[str, Any]:
-        """Return {measure: {layer: mean over the epoch's iterations}}."""
-        measured = {"gradient_batch": self._batch, "gradient_sample": self._sample}
-        means = {
-            name: {
-                layer: sum(map(float, values)) / len(values)
-                for layer, values in by_layer.items()
-                if values
-            }
-            for name, by_layer in measured.items()
-        }
-        self._start_over()
-        return means
+def _optimizer(
+    model: nn.Sequential, rate: float, factors: tuple[float, ...]
+) -> optim.SGD:
+    if set(factors) == {1}:
+        return optim.SGD(model.parameters(), lr=rate)
+    groups = [
+        {"params": list(getattr(model, name).parameters()), "lr": rate * factor}
+        for name, factor in zip((*LAYERS, "output"), factors, strict=True)
+    ]
+    return optim.SGD(groups, lr=rate)
 
 
-def train(job: Job, hooks: Hooks) -> dict[str, Any]:
+def _hidden_weights(model: nn.Module) -> dict[str, tuple[str, Any]]:
+    """Layer -> name and weight; a noisy layer keeps its weight one level deeper."""
+    return {
+        layer: (name, weight)
+        for layer in LAYERS
+        for name, weight in model.named_parameters()
+        if name.startswith(f"{layer}.") and weight.ndim == 2
+    }
+
+
+Measure = Callable[[Training, Job], dict[str, Any]]
+"""What an experiment asks of a trained network: its metrics, by name."""
+
+
+def train(job: Job, hooks: Hooks, measure: Measure | None = None) -> dict[str, Any]:
     """Train the network of a job and return its metrics and its history."""
     config: GaafConfig = job.config
     # What overflows is seen in the loss, where it raises an error that says more.
     with use_backend(job.backend), numpy.errstate(all="ignore"):
         training = build(config, job.arm, job.seed)
         history = fit(training, job, hooks)
-        # nn.GAAF leaves g out of the value in evaluation; in training it is there.
-        sawtooth = accuracy(training.model, training.examples.test, training=True)
+        started = time.perf_counter()
+        measured = measure(training, job) if measure else {}
     control_epoch = min(config.control_epoch, len(history))
     return {
-        "config_hash": job.config_hash,
+        "training_hash": job.training_hash,
         **summarize(history),
-        **({"sawtooth_test_accuracy": sawtooth} if job.arm == "gaaf" else {}),
+        "measuring_seconds": time.perf_counter() - started,
+        **measured,
         "gradient_batch": averages(history, "gradient_batch"),
         "gradient_sample": averages(history, "gradient_sample"),
         "control_epoch": control_epoch,
@@ -198,26 +213,39 @@ def train(job: Job, hooks: Hooks) -> dict[str, Any]:
     }
 
 
-def explain(config: GaafConfig, checkpoints: Mapping[str, Path]) -> Explanation:
-    """Show where the gradient of the trained GAAF network of seed 0 comes from."""
-    training = build(config, "gaaf", 0)
-    checkpoint.restore(training, checkpoints["gaaf"])
+def restore(config: GaafConfig, arm: str, path: Path) -> Training:
+    """Return the trained network of seed 0 whose checkpoint lies at path."""
+    training = build(config, arm, 0)
+    checkpoint.restore(training, path)
+    return training
+
+
+def record_flow(training: Training, size: int) -> Flow:
+    """Record the backward pass of the first size training examples."""
     images, labels = training.examples.train
     training.model.train()
-    size = config.batch_size
     with gradient_flow(training.model) as flow:
         training.loss(images[:size], labels[:size]).backward()
+    return flow
+
+
+def explain(config: GaafConfig, checkpoints: Mapping[str, Path]) -> Explanation:
+    """Show where the gradient of the trained GAAF network of seed 0 comes from."""
+    flow = record_flow(restore(config, "gaaf", checkpoints["gaaf"]), config.batch_size)
     shares = [_share_of_acceleration(flow, number) for number in (1, 2, 3)]
     listed = ", ".join(f"{100 * share:.0f} %" for share in shares)
-    nets = [flow.into(f"layer{number}/linear#1").table() for number in (1, 2, 3)]
     return Explanation(
-        "\n\n".join(
-            ["Gradient flow of the trained GAAF network", str(flow), *nets, LEGEND]
-        ),
+        flow_text("Gradient flow of the trained GAAF network", flow),
         f"The acceleration term, s(x), supplies {listed} of the gradient that reaches "
         "the nets of layer1, layer2, layer3; the rest is tanh's own derivative.",
         flow,
     )
+
+
+def flow_text(title: str, flow: Flow) -> str:
+    """Table of a network's gradients, and the terms of those of the nets."""
+    nets = [flow.into(f"layer{number}/linear#1").table() for number in (1, 2, 3)]
+    return "\n\n".join([title, str(flow), *nets, LEGEND])
 
 
 def _share_of_acceleration(flow: Flow, number: int) -> float:

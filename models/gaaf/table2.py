@@ -13,19 +13,19 @@ from collections.abc import Sequence
 from typing import Any
 
 from models.experiments.claims import Claim, Near, Ordered, Quantity, Record
-from models.experiments.config import Preset
 from models.experiments.experiment import Experiment
 from models.experiments.figures import COLOURS
 from models.experiments.tables import Table
 from models.experiments.verdicts import mean_and_std, mean_std
+from models.gaaf.arms import LABELS
 from models.gaaf.common import (
-    ARMS,
-    LABELS,
     LAYERS,
+    MAIN,
     PAPER,
-    GaafConfig,
+    RECIPE,
     explain,
     prepare,
+    presets,
     train,
 )
 
@@ -35,35 +35,7 @@ PUBLISHED = {
     "gaaf": {"layer1": 1.15e-3, "layer2": 6.43e-4, "layer3": 1.78e-4},
 }
 
-PRESETS = {
-    "tiny": Preset(
-        GaafConfig(
-            "digits",
-            hidden=(128, 64, 64),
-            epochs=40,
-            max_examples=1415,
-            sample_every=5,
-        ),
-        seeds=3,
-        purpose="seconds, offline",
-    ),
-    "small": Preset(
-        GaafConfig("mnist", hidden=(512, 256, 256), epochs=20, sample_every=43),
-        seeds=3,
-        purpose="all of MNIST, minutes",
-    ),
-    "full": Preset(
-        GaafConfig(
-            "mnist",
-            hidden=(512, 256, 256),
-            epochs=250,
-            patience=30,
-            sample_every=43,
-        ),
-        seeds=5,
-        purpose="the paper's",
-    ),
-}
+PRESETS = presets()
 
 
 def _ratio(arm: str, layer: str, label: str = "") -> Quantity:
@@ -147,7 +119,7 @@ CLAIMS = (
 
 def tables(records: Sequence[Record]) -> list[Table]:
     """Table 2 with measured columns beside the published ones."""
-    rows = tuple(_row(arm, layer, records) for layer in LAYERS for arm in ARMS)
+    rows = tuple(_row(arm, layer, records) for layer in LAYERS for arm in MAIN)
     title = (
         f"Table 2: G of each hidden layer, mean (std) over n = {len(records)}; "
         "ratios are to the base"
@@ -188,7 +160,7 @@ def _row(arm: str, layer: str, records: Sequence[Record]) -> tuple[str, ...]:
 def draw(figure: Any, records: Sequence[Record]) -> None:
     """G of each layer, published and measured; G of layer1 by epoch."""
     left, right = figure.subplots(1, 2)
-    for index, (arm, colour) in enumerate(zip(ARMS, COLOURS, strict=False)):
+    for index, (arm, colour) in enumerate(zip(MAIN, COLOURS, strict=False)):
         _draw_layers(left, arm, 0.24 * (index - 1), colour, records)
         for seed, record in enumerate(records):
             history = record["arms"][arm]["history"]
@@ -243,12 +215,13 @@ def _draw_layers(
 
 TABLE2 = Experiment(
     id="gaaf.table2",
+    recipe=RECIPE,
     title="gradient information per layer of base, +dropout and +GAAF networks",
     paper=PAPER,
     presets=PRESETS,
     datasets=("digits", "mnist"),
     published_dataset="mnist",
-    arms=ARMS,
+    arms=MAIN,
     claims=CLAIMS,
     prepare=prepare,
     train=train,

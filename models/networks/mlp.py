@@ -12,6 +12,7 @@ def mlp(
     classes: int,
     *,
     activation: Callable[[], nn.Module],
+    linear: Callable[[int, int], nn.Module] = nn.Linear,
     drop_prob: float = 0.0,
     streams: Streams,
     seed: int,
@@ -27,6 +28,9 @@ def mlp(
         hidden: widths of the hidden layers.
         classes: number of logits.
         activation: makes the module behind each hidden layer.
+        linear: makes layer2, ..., output, whose inputs are hidden nodes, of their
+            numbers of inputs and outputs. Parameters of two axes are its weights, the
+            others biases.
         drop_prob: of the dropout behind each activation; 0 for none.
         streams: masks are drawn from them.
         seed: weights are drawn from it.
@@ -34,18 +38,23 @@ def mlp(
     parts: dict[str, nn.Module] = {}
     width = in_features
     for number, next_width in enumerate(hidden, 1):
-        parts[f"layer{number}"] = _linear(f"layer{number}", width, next_width, seed)
+        make = nn.Linear if number == 1 else linear
+        parts[f"layer{number}"] = make(width, next_width)
         parts[f"activation{number}"] = activation()
         if drop_prob:
             parts[f"dropout{number}"] = nn.Dropout(drop_prob, rng=streams)
         width = next_width
-    parts["output"] = _linear("output", width, classes, seed)
+    parts["output"] = linear(width, classes)
+    for name, part in parts.items():
+        if name.startswith(("layer", "output")):
+            _start(part, name, seed)
     return nn.Sequential(parts)
 
 
-def _linear(name: str, width: int, next_width: int, seed: int) -> nn.Linear:
-    layer = nn.Linear(width, next_width)
-    nn.init.xavier_uniform_(layer.weight, rng=generator(seed, f"{name}.weight"))
-    assert layer.bias is not None
-    nn.init.zeros_(layer.bias)
-    return layer
+def _start(layer: nn.Module, name: str, seed: int) -> None:
+    for parameter in layer.parameters():
+        if parameter.ndim == 2:
+            rng = generator(seed, f"{name}.weight")
+            nn.init.xavier_uniform_(parameter, rng=rng)
+        else:
+            nn.init.zeros_(parameter)
