@@ -7,7 +7,7 @@ downloads unless asked. `python -m datasets` lists the sets and where they lie.
 from datasets._batches import batches, epoch_order
 from datasets._errors import DataError
 from datasets._fetch import data_root
-from datasets._loader import Loader
+from datasets._loader import Loader, Transform
 from datasets._records import Dataset, Split, as_float, flat, resize
 from datasets._registry import DATASETS, load
 
@@ -17,6 +17,7 @@ __all__ = [
     "Dataset",
     "Loader",
     "Split",
+    "Transform",
     "as_float",
     "batches",
     "data_root",
