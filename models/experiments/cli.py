@@ -15,7 +15,7 @@ from models.experiments import report, text
 from models.experiments.errors import CommandError
 from models.experiments.experiment import Experiment
 from models.experiments.results import read_json
-from models.experiments.run import Options, execute, plan
+from models.experiments.run import Options, execute, expect_data, plan
 from models.experiments.summary import SHOWN, show_results
 
 BACKENDS = ("numpy", "cupy")
@@ -153,7 +153,13 @@ def _list(options: argparse.Namespace, experiments: Sequence[Experiment]) -> Non
 
 def _run(options: argparse.Namespace, experiments: Sequence[Experiment]) -> None:
     chosen = _chosen(options.id, experiments)
+    if options.dataset is not None:
+        known = dict.fromkeys(name for one in chosen for name in one.datasets)
+        _one_of(f"data set of {options.id}", options.dataset, known)
+        chosen = [one for one in chosen if options.dataset in one.datasets]
     runs = [plan(one, _options(options, one, len(chosen) > 1)) for one in chosen]
+    for run in runs:
+        expect_data(run)  # Of all, before hours are spent on the first.
     summaries: list[dict[str, Any]] = []
     for run in runs:
         if summaries:
@@ -169,8 +175,6 @@ def _options(
 ) -> Options:
     preset = options.preset or next(iter(experiment.presets))
     _one_of(f"preset of {experiment.id}", preset, experiment.presets)
-    if options.dataset is not None:
-        _one_of(f"data set of {experiment.id}", options.dataset, experiment.datasets)
     out = options.out
     return Options(
         preset=preset,

@@ -1,6 +1,7 @@
 """Regenerating the result tables of models/<paper>/README.md from results/*.json."""
 
 import shutil
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ from models.experiments.errors import RunError
 from models.experiments.experiment import Experiment
 from models.experiments.results import RunFolder, read_json, write_json, write_text
 from models.experiments.summary import decisions_of
-from models.experiments.tables import as_markdown, claims_table
+from models.experiments.tables import Table, as_markdown
+from models.experiments.verdicts import Verdict
 
 ROOT = Path(models.__file__).parent
 
@@ -51,18 +53,23 @@ def regenerate(experiments: Sequence[Experiment], root: Path = ROOT) -> list[Pat
 
     Raises RunError if a README lacks the markers of an experiment.
     """
-    readmes: dict[Path, str] = {}
-    for experiment in experiments:
-        path = root / experiment.family / "README.md"
-        text = readmes.get(path) or path.read_text(encoding="utf-8")
-        readmes[path] = _replace(text, path, experiment.id, section(experiment, root))
-    for path, text in readmes.items():
+    paths: list[Path] = []
+    for family in dict.fromkeys(one.family for one in experiments):
+        own = [one for one in experiments if one.family == family]
+        path = root / family / "README.md"
+        text = path.read_text(encoding="utf-8")
+        text = _replace(text, path, f"claims of {family}", overview(own, root))
+        for experiment in own:
+            text = _replace(
+                text, path, f"results of {experiment.id}", section(experiment, root)
+            )
         write_text(path, text)
-    return list(readmes)
+        paths.append(path)
+    return paths
 
 
-def _replace(text: str, path: Path, id_: str, section: str) -> str:
-    begin, end = f"<!-- results of {id_} -->\n", f"<!-- end of {id_} -->"
+def _replace(text: str, path: Path, what: str, section: str) -> str:
+    begin, end = f"<!-- {what} -->\n", f"<!-- end of {what} -->"
     head, found_begin, rest = text.partition(begin)
     _, found_end, tail = rest.partition(end)
     if not (found_begin and found_end):
@@ -71,6 +78,47 @@ def _replace(text: str, path: Path, id_: str, section: str) -> str:
             "tables belong; add them"
         )
     return f"{head}{begin}\n{section}\n\n{end}{tail}"
+
+
+def overview(experiments: Sequence[Experiment], root: Path = ROOT) -> str:
+    """One table of all claims of a paper that were put to a test."""
+    rows = [
+        row
+        for experiment in experiments
+        for path in committed(experiment, root)
+        for row in _claims(experiment, read_json(path))
+    ]
+    counts = Counter(row[4] for row in rows)
+    found = ", ".join(f"{counts[str(v)]} {v}" for v in Verdict if counts[str(v)])
+    header = ("", "claim", "published", "measured", "verdict", "n", "command, minutes")
+    return as_markdown(Table(found or "No results yet", header, tuple(rows)))
+
+
+def _claims(
+    experiment: Experiment, summary: Mapping[str, Any]
+) -> list[tuple[str, ...]]:
+    minutes = summary["training_seconds"] / 60
+    decisions = decisions_of(experiment, summary)
+    first = f"[{experiment.id.partition('.')[2]}](#{experiment.id.replace('.', '')})"
+    return [
+        (
+            "" if index else first,
+            decision.claim.name,
+            decision.claim.published,
+            decision.numbers,
+            str(decision.verdict),
+            str(decision.seeds),
+            "" if index else f"`{_command(summary)}`, {minutes:.1f}",
+        )
+        for index, decision in enumerate(decisions)
+    ]
+
+
+def _command(summary: Mapping[str, Any]) -> str:
+    return (
+        f"python -m models run {summary['id']} --preset {summary['preset']} "
+        f"--dataset {summary['dataset']}"
+    )
 
 
 def section(experiment: Experiment, root: Path = ROOT) -> str:
@@ -86,10 +134,7 @@ def section(experiment: Experiment, root: Path = ROOT) -> str:
 
 def _one(experiment: Experiment, path: Path) -> str:
     summary = read_json(path)
-    tables = [
-        claims_table(decisions_of(experiment, summary)),
-        *experiment.tables(summary["records"]),
-    ]
+    tables = experiment.tables(summary["records"])
     parts = [_caption(summary), *(as_markdown(table) for table in tables)]
     if path.with_suffix(".png").exists():
         parts.append(f"![{path.stem}](results/{path.stem}.png)")
@@ -102,9 +147,8 @@ def _caption(summary: Mapping[str, Any]) -> str:
     return (
         f"### preset {summary['preset']}, {summary['dataset']}, "
         f"{summary['seeds']} seeds\n\n"
-        f"{minutes:.1f} minutes of training (sum over processes) on "
+        f"{minutes:.1f} minutes of training and measuring (sum over processes) on "
         f"{hardware['processor']}, {summary['backend']}, Python {versions['python']}, "
         f"NumPy {versions['numpy']}; configuration {summary['config_hash']}; "
-        f"`python -m models run {summary['id']} --preset {summary['preset']} "
-        f"--dataset {summary['dataset']}`"
+        f"`{_command(summary)}`"
     )

@@ -98,6 +98,13 @@ def _folder(experiment: Experiment, options: Options, config: Any) -> RunFolder:
     return RunFolder(path, shared)
 
 
+def expect_data(run: Run) -> None:
+    """Raise DataError or BackendError if what the run needs is not there."""
+    if not _is_complete(run):
+        with use_backend(run.backend):
+            run.experiment.prepare(run.config)
+
+
 def execute(run: Run, workers: int) -> dict[str, Any]:
     """Run, print what came out, and return the summary.
 
@@ -125,8 +132,7 @@ def execute(run: Run, workers: int) -> dict[str, Any]:
 
 def _complete(run: Run, workers: int) -> dict[str, Any]:
     """Train what is missing, file all and return the summary."""
-    with use_backend(run.backend):
-        run.experiment.prepare(run.config)
+    expect_data(run)
     with run.folder.locked():
         circumstances = _open(run)
         print(_headline(run, workers), flush=True)

@@ -15,18 +15,6 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
 
 
-def claims_table(decisions: Sequence[Decision]) -> Table:
-    """One row a claim: what is published, what was measured, the verdict."""
-    return Table(
-        "Claims",
-        ("claim", "published", "measured", "verdict"),
-        tuple(
-            (d.claim.name, d.claim.published, d.measured, str(d.verdict))
-            for d in decisions
-        ),
-    )
-
-
 def as_text(table: Table) -> str:
     """Align the columns, the first two spaces in from the title."""
     lines = [table.header, *table.rows]

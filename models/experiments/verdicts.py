@@ -39,26 +39,32 @@ class Decision:
     """A claim's verdict, the measured numbers as text, and the test in words."""
 
     claim: Claim
-    measured: str
+    numbers: str
+    seeds: int
     verdict: Verdict
     test: str
+
+    @property
+    def measured(self) -> str:
+        """The numbers, and over how many seeds they were taken."""
+        return f"{self.numbers}, n = {self.seeds}"
 
 
 def decide(
     claim: Claim, records: Sequence[Record], preset: str, dataset: str
 ) -> Decision:
     """Decide a claim from one record a seed."""
-    measured = _measured(claim, records)
+    numbers, seeds = _numbers(claim, records), len(records)
     if not claim.decidable(preset, dataset):
-        return Decision(claim, measured, Verdict.NOT_RUN, "")
-    if len(records) < 2:
+        return Decision(claim, numbers, seeds, Verdict.NOT_RUN, "")
+    if seeds < 2:
         text = "one seed has no spread to test against"
-        return Decision(claim, measured, Verdict.INCONCLUSIVE, text)
+        return Decision(claim, numbers, seeds, Verdict.INCONCLUSIVE, text)
     if isinstance(claim.relation, Ordered):
         verdict, test = _ordered(claim.relation, records)
     else:
         verdict, test = _near(claim.relation, records)
-    return Decision(claim, measured, verdict, test)
+    return Decision(claim, numbers, seeds, verdict, test)
 
 
 def p_above(values: Sequence[float], bound: float) -> float:
@@ -143,12 +149,12 @@ def mean_and_std(values: Sequence[float]) -> tuple[float, float]:
     return statistics.fmean(values), std
 
 
-def _measured(claim: Claim, records: Sequence[Record]) -> str:
+def _numbers(claim: Claim, records: Sequence[Record]) -> str:
     parts = [
         f"{quantity.label} {_summary(quantity, records, claim.form)}"
         for quantity in claim.relation.quantities()
     ]
-    return f"{', '.join(parts)}, n = {len(records)}"
+    return ", ".join(parts)
 
 
 def _summary(quantity: Quantity, records: Sequence[Record], form: str) -> str:

@@ -5,10 +5,12 @@ from dataclasses import replace
 
 import pytest
 
+from datasets import DataError
 from minigrad.backend import use_backend
 from minigrad.errors import BackendError
 from models.experiments.cli import main
 from models.experiments.config import Preset
+from models.gaaf.table2 import TABLE2
 from models.gaaf.table4 import TABLE4
 from models.registry import EXPERIMENTS
 
@@ -71,10 +73,11 @@ def test_no_standard_output_is_one_sentence(capsys, monkeypatch):
 def test_list_ends_in_json(capsys):
     assert main(["list", "--json"], EXPERIMENTS) == 0
     rows = json.loads(capsys.readouterr().out.splitlines()[-1])
-    assert [row["id"] for row in rows] == ["gaaf.table2", "gaaf.table4"]
-    assert set(rows[0]) == {"id", "paper", "title", "presets", "datasets"}
-    assert rows[1]["presets"] == ["tiny", "small", "full"]
-    assert rows[1]["datasets"] == ["digits", "mnist"]
+    assert [row["id"] for row in rows] == [one.id for one in EXPERIMENTS]
+    (row,) = [row for row in rows if row["id"] == "gaaf.table4"]
+    assert set(row) == {"id", "aliases", "paper", "title", "presets", "datasets"}
+    assert row["presets"] == ["tiny", "small", "full"]
+    assert row["datasets"] == ["digits", "mnist"]
 
 
 def test_show_names_configuration_and_sources(capsys, tmp_path, monkeypatch):
@@ -83,6 +86,66 @@ def test_show_names_configuration_and_sources(capsys, tmp_path, monkeypatch):
     out = capsys.readouterr().out
     for words in ("learning_rate", "512, 256, 256", "98.35 (0.059)", "[Table 4]"):
         assert words in out
+
+
+TWO = [
+    replace(TABLE4, presets={"tiny": Preset(SMALL, 1, "")}),
+    replace(
+        TABLE2,
+        aliases=("gaaf.eq5",),
+        arms=("base", "gaaf"),
+        presets={"tiny": Preset(SMALL, 1, "")},
+        claims=(),
+        tables=lambda records: [],
+        draw=lambda figure, records: None,
+    ),
+]
+
+
+def test_experiments_of_one_recipe_share_their_networks(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["run", "gaaf.table4", "--jobs", "1"], TWO) == 0
+    networks = sorted(tmp_path.glob("results/trainings/*/*.safetensors"))
+    trained = {path: path.stat().st_mtime_ns for path in networks}
+    assert [path.stem for path in networks] == ["base-0", "dropout-0", "gaaf-0"]
+    capsys.readouterr()
+    assert main(["run", "gaaf.eq5", "--jobs", "1"], TWO) == 0
+    assert capsys.readouterr().err.count("(from its checkpoint)") == 2
+    assert {path: path.stat().st_mtime_ns for path in trained} == trained
+
+
+def test_all_of_a_paper_goes_into_one_folder(tmp_path):
+    assert main(["run", "gaaf", "--jobs", "1", "--out", str(tmp_path)], TWO) == 0
+    (networks,) = (tmp_path / "trainings").iterdir()
+    assert len(list(networks.glob("*.safetensors"))) == 3
+    for name in ("gaaf.table4", "gaaf.table2"):
+        assert (tmp_path / name / "summary.json").exists()
+
+
+def test_a_paper_runs_what_knows_the_data_set(capsys, tmp_path):
+    other = replace(TWO[1], datasets=("mnist",))
+    assert (
+        main(
+            *(
+                ["run", "gaaf", "--dataset", "digits", "--out", str(tmp_path)],
+                [TWO[0], other],
+            )
+        )
+        == 0
+    )
+    assert "gaaf.table2" not in capsys.readouterr().out
+
+
+def test_data_of_all_experiments_are_asked_for_before_the_first(capsys, tmp_path):
+    def absent(config):
+        raise DataError("absent")
+
+    other = replace(TWO[1], prepare=absent)
+    status, line = fails(
+        *(capsys, "run", "gaaf", "--out", tmp_path), experiments=[TWO[0], other]
+    )
+    assert (status, line) == (1, "absent")
+    assert not list(tmp_path.iterdir())
 
 
 def test_missing_data_are_named_and_nothing_is_written(capsys, tmp_path, monkeypatch):
