@@ -174,10 +174,11 @@ def gaaf(
 
     Args:
         x: any shape; integers become float32.
-        activation: phi: "tanh", "relu", "sigmoid", or a Curve.
+        activation: phi: a name that minigrad.nn.GAAF takes, such as "tanh" or "relu",
+            or a Curve.
         shape: s, in (0, 1]: "gaussian", "sigmoid", "laplace", "one", or a Curve;
             default: the one recommended for an activation given by name.
-        k: teeth per unit of x, > 0.
+        k: teeth per unit of x, from 1e-30 to 1e30; see minigrad.nn.GAAF.
         mode: "exact", or "backward_only", which gives phi(x) with the same gradient.
 
     Raises ArgumentError for unknown names, modes and k.

@@ -18,10 +18,14 @@ from minigrad.inspect.record.measures import Measures
 from minigrad.inspect.record.records import Edge, Source, Target, Term
 from minigrad.inspect.record.sources import Along, along
 from minigrad.inspect.recording import gradient_flow
+from minigrad.inspect.units.correlations import Correlations, node_correlations
+from minigrad.inspect.units.outputs import outputs
+from minigrad.inspect.units.variances import dropout_net_variance, net_variance
 from minigrad.inspect.watch import Seen, detect_nonfinite, watch
 
 __all__ = [
     "Along",
+    "Correlations",
     "Diff",
     "Divergence",
     "Edge",
@@ -43,12 +47,16 @@ __all__ = [
     "detach",
     "detect_nonfinite",
     "drop",
+    "dropout_net_variance",
     "gradient_direction",
     "gradient_flow",
     "graph",
     "hvp",
     "jvp",
     "loss_curve",
+    "net_variance",
+    "node_correlations",
+    "outputs",
     "random_direction",
     "scale",
     "summary",

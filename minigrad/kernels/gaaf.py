@@ -11,119 +11,79 @@ Source: Hahn & Choi 2019, "Understanding Dropout as an Optimization Trick",
 arXiv:1806.09783, eqs. 7-8. The paper draws its shapes without formulas; those here are
 read off its figure 5. Deviations: g = 0 where x k is not finite; half precision and
 integers are computed in float32.
+
+A float32 x k has one bit behind the point from 2**22 on, and none from 2**23 on: there
+g is -0.5 / k or 0, and then -0.5 / k for every x. The slope does not change with that.
 """
 
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, NamedTuple
 
 import numpy
 
 from minigrad.backend import array_module, elementwise
 from minigrad.errors import ArgumentError, got
-from minigrad.kernels._analytic import at_least, logistic, magnitude, within
+from minigrad.kernels._analytic import within
 from minigrad.kernels._arguments import is_real
+from minigrad.kernels._gaaf_curves import (
+    ACTIVATIONS,
+    ELU,
+    GAUSSIAN,
+    GELU,
+    HARDTANH,
+    LAPLACE,
+    LEAKY_RELU,
+    ONE,
+    RECOMMENDED,
+    RELU,
+    SHAPES,
+    SHIFTED_SIGMOID,
+    SIGMOID,
+    SILU,
+    SOFTPLUS,
+    SOFTSIGN,
+    TANH,
+    Curve,
+    gaussian,
+    laplace,
+    shifted_sigmoid,
+)
 from minigrad.kernels._spec import Kernel
 from minigrad.typing import Array, Result, Terms
 
+__all__ = [
+    "ACTIVATIONS",
+    "ELU",
+    "GAUSSIAN",
+    "GELU",
+    "HARDTANH",
+    "KERNEL",
+    "LAPLACE",
+    "LEAKY_RELU",
+    "MODES",
+    "ONE",
+    "RECOMMENDED",
+    "RELU",
+    "SHAPES",
+    "SHIFTED_SIGMOID",
+    "SIGMOID",
+    "SILU",
+    "SOFTPLUS",
+    "SOFTSIGN",
+    "TANH",
+    "Curve",
+    "gaussian",
+    "laplace",
+    "shifted_sigmoid",
+]
+
 MODES: Final = ("exact", "backward_only")
-
-
-@dataclass(frozen=True, eq=False)
-class Curve:
-    """A function of one variable together with its derivative.
-
-    Both are made of ufuncs of xp, `where` and `real` only, and branch on `xp.real(x)`.
-
-    Attributes:
-        name: what it is called in reports.
-        function: (xp, x) -> a new array y.
-        derivative: (xp, x, y) -> dy/dx, where y is what function gave.
-    """
-
-    name: str
-    function: Callable[[Any, Array], Array]
-    derivative: Callable[[Any, Array, Array], Any]
-    value: Callable[[Array], Array] = field(init=False, repr=False)
-    """function, evaluated the fast way of the array's backend."""
-
-    def __copy__(self) -> Self:
-        """Return itself: curves do not change, RECOMMENDED knows them by identity."""
-        return self
-
-    def __deepcopy__(self, memo: object) -> Self:
-        """Return itself."""
-        return self
-
-    def __post_init__(self) -> None:
-        def formula(xp: Any, x: Array, **out: Array) -> Array:
-            # exp(-x**2) is 0 where x**2 is inf: no cause to warn.
-            with numpy.errstate(over="ignore"):
-                return self.function(xp, x)
-
-        object.__setattr__(self, "value", elementwise(formula))
-
-
-TANH: Final = Curve("tanh", lambda xp, x: xp.tanh(x), lambda xp, x, y: 1 - y * y)
-RELU: Final = Curve(
-    "relu", lambda xp, x: at_least(xp, x, 0), lambda xp, x, y: xp.real(x) > 0
-)
-SIGMOID: Final = Curve("sigmoid", logistic, lambda xp, x, y: y * (1 - y))
-
-
-def gaussian(c: float = 3.0) -> Curve:
-    """Give exp(-x**2 / c): a bump, the shape for tanh."""
-    c = float(c)  # A NumPy scalar would widen float32.
-    return Curve(
-        f"gaussian(c={c:g})",
-        lambda xp, x: xp.exp(x * x * (-1 / c)),
-        lambda xp, x, s: x * (-2 / c) * s,
-    )
-
-
-def shifted_sigmoid(a: float = 4.0, b: float = 1.0) -> Curve:
-    """Give sigmoid(b * (x + a)): a step at -a, the shape for relu."""
-    a, b = float(a), float(b)
-    return Curve(
-        f"sigmoid(a={a:g}, b={b:g})",
-        lambda xp, x: logistic(xp, (x + a) * b),
-        lambda xp, x, s: s * (1 - s) * b,
-    )
-
-
-def laplace(c: float = 1.0) -> Curve:
-    """Give exp(-|x| / c); slope 0 at 0."""
-    c = float(c)
-    return Curve(
-        f"laplace(c={c:g})",
-        lambda xp, x: xp.exp(magnitude(xp, x) * (-1 / c)),
-        lambda xp, x, s: xp.sign(xp.real(x)) * (-1 / c) * s,
-    )
-
-
-GAUSSIAN: Final = gaussian()
-SHIFTED_SIGMOID: Final = shifted_sigmoid()
-LAPLACE: Final = laplace()
-ONE: Final = Curve("one", lambda xp, x: x * 0 + 1, lambda xp, x, s: x * 0)
-
-ACTIVATIONS: Final = {"tanh": TANH, "relu": RELU, "sigmoid": SIGMOID}
-SHAPES: Final = {
-    "gaussian": GAUSSIAN,
-    "sigmoid": SHIFTED_SIGMOID,
-    "laplace": LAPLACE,
-    "one": ONE,
-}
-RECOMMENDED: Final = {
-    TANH: GAUSSIAN,
-    RELU: SHIFTED_SIGMOID,
-    # Sigmoid saturates twice as far out as tanh: exp(-(x / 2)**2 / 3).
-    SIGMOID: gaussian(12.0),
-}
-"""Activation -> the shape that goes with it."""
+MIN_K: Final = 1e-30
+MAX_K: Final = 1e30
+"""Beyond these g leaves float32's range, or x k does where s is not yet at its end."""
 
 
 class Saved(NamedTuple):
@@ -196,10 +156,10 @@ def forward(
 ) -> Result:
     """Activate x and give the sawtooth on top; `mode="backward_only"` leaves it out.
 
-    k > 0 teeth per unit of x. The backward is the same in both modes.
+    k teeth per unit of x, from 1e-30 to 1e30. The backward is the same in both modes.
     """
-    if not (is_real(k) and 0 < k < math.inf):
-        raise ArgumentError(got("gaaf", "k", repr(k), "0 < k < inf"))
+    if not (is_real(k) and MIN_K <= k <= MAX_K):
+        raise ArgumentError(got("gaaf", "k", repr(k), f"{MIN_K} <= k <= {MAX_K}"))
     if mode not in MODES:
         raise ArgumentError(got("gaaf", "mode", repr(mode), f"one of {MODES}"))
     dtype = x.dtype

@@ -19,10 +19,14 @@ class GAAF(Module):
     training by at most 0.5 / k; the gradient is the same in both.
 
     Args:
-        activation: phi: "tanh", "relu", "sigmoid", or a Curve.
+        activation: phi: "tanh", "hardtanh", "sigmoid", "softsign", "relu",
+            "leaky_relu", "elu", "softplus", "silu", "gelu", or any function with its
+            derivative as a minigrad.kernels.gaaf.Curve.
         shape: s: "gaussian", "sigmoid", "laplace", "one", or a Curve; default: the one
             recommended for activation.
-        k: teeth of the sawtooth per unit of x.
+        k: teeth of the sawtooth per unit of x, from 1e-30 to 1e30. float32 tells the
+            halves of a tooth apart up to |x| = 2**23 / k: 839 for 1e4, 8.4 for 1e6;
+            further out g is -0.5 / k. The gradient is the same there.
         mode: "exact", or "backward_only" to leave g out of the value in training, too.
 
     Source: Hahn & Choi 2019, arXiv:1806.09783, eqs. 7-8.
