@@ -1,4 +1,4 @@
-"""CIFAR's binary files: records of 3073 bytes, a label and then 3x32x32 pixels.
+"""CIFAR's binary files: records of one or two label bytes and then 3x32x32 pixels.
 
 The pixels are planes red, green, blue, each row by row from the top; no header.
 Source: https://www.cs.toronto.edu/~kriz/cifar.html, section Binary version.
@@ -9,6 +9,7 @@ import hashlib
 import tarfile
 import zlib
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,9 +19,10 @@ from datasets._errors import DataError
 from datasets._records import Images
 
 SHAPE = (3, 32, 32)
-RECORD = 1 + 3 * 32 * 32
+PIXELS = 3 * 32 * 32
 
 _AGAIN = "delete it and get it again"
+_FEW = 10  # names that a sentence can list
 
 
 class File(NamedTuple):
@@ -35,19 +37,21 @@ class File(NamedTuple):
         return hashlib.sha256(self.content).hexdigest()
 
 
-def records(file: File) -> tuple[Images, Images]:
-    """Split a file into images (N, 3, 32, 32) and labels (N,), both uint8.
+def records(file: File, num_labels: int) -> tuple[Images, Images]:
+    """Split a file into images (N, 3, 32, 32) and labels (N, num_labels), both uint8.
 
     Raises DataError if its bytes are not one or more whole records.
     """
+    record = num_labels + PIXELS
     size = len(file.content)
-    if size % RECORD or not size:
+    if size % record or not size:
+        labels = "a label" if num_labels == 1 else f"{num_labels} labels"
         raise DataError(
-            f"cifar: {file.path} has {size} bytes, expected a multiple of {RECORD} "
-            f"(a label and 3x32x32 pixels); {_AGAIN}"
+            f"cifar: {file.path} has {size} bytes, expected a multiple of {record} "
+            f"({labels} and 3x32x32 pixels); {_AGAIN}"
         )
-    table = np.frombuffer(file.content, np.uint8).reshape(-1, RECORD)
-    return table[:, 1:].reshape(-1, *SHAPE), table[:, 0]
+    table = np.frombuffer(file.content, np.uint8).reshape(-1, record)
+    return table[:, num_labels:].reshape(-1, *SHAPE), table[:, :num_labels]
 
 
 def read_file(path: Path) -> File:
@@ -103,8 +107,20 @@ def _unpacked(path: Path, wanted: Mapping[str, str]) -> dict[str, File]:
 def expect_class_names(file: File, names: Sequence[str]) -> None:
     """Raise DataError unless the lines of file are these names, in this order."""
     found = file.content.decode(errors="replace").split()
-    if found != list(names):
-        raise DataError(
-            f"cifar: {file.path} names the classes {', '.join(found) or 'not at all'}, "
-            f"expected {', '.join(names)}; {_AGAIN}"
-        )
+    if found == list(names):
+        return
+    if len(names) > _FEW:
+        raise DataError(_first_difference(file, found, names))
+    raise DataError(
+        f"cifar: {file.path} names the classes {', '.join(found) or 'not at all'}, "
+        f"expected {', '.join(names)}; {_AGAIN}"
+    )
+
+
+def _first_difference(file: File, found: Sequence[str], names: Sequence[str]) -> str:
+    pairs = enumerate(zip_longest(found, names))
+    label, (got, expected) = next(pair for pair in pairs if pair[1][0] != pair[1][1])
+    return (
+        f"cifar: {file.path} names class {label} {got or 'not at all'}, expected "
+        f"{expected or f'{len(names)} classes'}; {_AGAIN}"
+    )

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import Protocol
 
-from datasets import cifar, digits, mnist
+from datasets import cifar, cifar100, digits, mnist, svhn
 from datasets._errors import DataError
 from datasets._records import Dataset
 
@@ -28,7 +28,13 @@ class Loader(Protocol):
         ...
 
 
-_LOADERS: dict[str, Loader] = {"digits": digits, "mnist": mnist, "cifar10": cifar}
+_LOADERS: dict[str, Loader] = {
+    "digits": digits,
+    "mnist": mnist,
+    "cifar10": cifar,
+    "cifar100": cifar100,
+    "svhn": svhn,
+}
 DATASETS: tuple[str, ...] = tuple(_LOADERS)
 
 

@@ -7,23 +7,13 @@ without unpacking it, in a few seconds.
 """
 
 import os
-import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-import numpy as np
-
-from datasets import _fetch
-from datasets._cifar_files import (
-    File,
-    expect_class_names,
-    read_archive,
-    read_file,
-    records,
-)
-from datasets._errors import DataError
-from datasets._records import Dataset, Split, image_split
+from datasets._cifar_sets import CifarSet, Labels
+from datasets._fetch import RemoteFile
+from datasets._records import Dataset
 
 NAME = "cifar10"
 CLASS_NAMES = (
@@ -38,7 +28,6 @@ CLASS_NAMES = (
     "ship",
     "truck",
 )
-MIRRORS = ("https://www.cs.toronto.edu/~kriz/", "https://cave.cs.toronto.edu/kriz/")
 FOLDER = "cifar-10-batches-bin"
 ARCHIVE = "cifar-10-binary.tar.gz"
 META = "batches.meta.txt"
@@ -66,9 +55,18 @@ CHECKSUMS: Mapping[str, str] = MappingProxyType(
         ),
     }
 )
-_TRAIN = tuple(name for name in CHECKSUMS if name.startswith("data_batch"))
-_TEST = ("test_batch.bin",)
-_PACKED = "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd"
+_SET = CifarSet(
+    name=NAME,
+    module=__name__,
+    folder_name=FOLDER,
+    archive=RemoteFile(
+        ARCHIVE,
+        "sha256:c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
+    ),
+    train=tuple(name for name in CHECKSUMS if name.startswith("data_batch")),
+    test=("test_batch.bin",),
+    labels=(Labels(CLASS_NAMES, META),),
+)
 
 
 def load(
@@ -84,18 +82,7 @@ def load(
     subsets, or images that went through another encoding. Raises DataError if a file is
     missing, damaged or not the official one, or names the classes in another order.
     """
-    if download and missing(root):
-        file = _fetch.RemoteFile(ARCHIVE, f"sha256:{_PACKED}")
-        _fetch.download([file], _fetch.data_root(root), MIRRORS)
-    files = _read(root)
-    if META in files:
-        expect_class_names(files[META], CLASS_NAMES)
-    return Dataset(
-        name=NAME,
-        train=_split(files, _TRAIN, "train", checksums),
-        test=_split(files, _TEST, "test", checksums),
-        class_names=CLASS_NAMES,
-    )
+    return _SET.load(root, download=download, checksums=checksums)
 
 
 def is_official(root: str | os.PathLike[str] | None = None) -> bool:
@@ -103,79 +90,15 @@ def is_official(root: str | os.PathLike[str] | None = None) -> bool:
 
     Raises DataError if a file is missing or cannot be read.
     """
-    files = _read(root)
+    files = _SET.read(root)
     return all(files[name].sha256 == digest for name, digest in CHECKSUMS.items())
 
 
 def folder(root: str | os.PathLike[str] | None = None) -> Path:
     """Folder of the unpacked files: ROOT/cifar-10-batches-bin; see data_root."""
-    return _fetch.data_root(root) / FOLDER
+    return _SET.folder(root)
 
 
 def missing(root: str | os.PathLike[str] | None = None) -> tuple[str, ...]:
     """Names of the files that lie nowhere; none if the published archive is there."""
-    if _archive(root).is_file():
-        return ()
-    found = _find(root)
-    return tuple(name for name in CHECKSUMS if name not in found)
-
-
-def _archive(root: str | os.PathLike[str] | None) -> Path:
-    return _fetch.data_root(root) / ARCHIVE
-
-
-def _find(root: str | os.PathLike[str] | None) -> dict[str, Path]:
-    """Where each unpacked file lies; files that are nowhere have no entry."""
-    places = (folder(root), _fetch.data_root(root))
-    found: dict[str, Path] = {}
-    for name in (*CHECKSUMS, META):
-        for path in (place / name for place in places):
-            if path.is_file():
-                found.setdefault(name, path)
-    return found
-
-
-def _read(root: str | os.PathLike[str] | None) -> dict[str, File]:
-    """Files by name: the unpacked ones if all are there, else those in the archive."""
-    found = _find(root)
-    if CHECKSUMS.keys() <= found.keys():
-        return {name: read_file(path) for name, path in found.items()}
-    if missing(root):
-        raise DataError(_missing_message(root))
-    return read_archive(_archive(root), FOLDER, [*CHECKSUMS], optional=[META])
-
-
-def _split(
-    files: Mapping[str, File],
-    names: Sequence[str],
-    part: str,
-    checksums: Mapping[str, str] | None,
-) -> Split:
-    pieces = [records(files[name]) for name in names]
-    if checksums is not None:
-        for name in names:
-            _expect_digest(files[name], checksums[name])
-    images = np.concatenate([images for images, _ in pieces])
-    labels = np.concatenate([labels for _, labels in pieces])
-    return image_split(f"{NAME} {part}", images, labels, len(CLASS_NAMES))
-
-
-def _expect_digest(file: File, expected: str) -> None:
-    if file.sha256 != expected:
-        raise DataError(
-            f"{NAME}: {file.path} has sha256 {file.sha256}, expected {expected}, the "
-            "published file; delete it and get it again, or read files of your own "
-            "making with datasets.cifar.load(checksums=None)"
-        )
-
-
-def _missing_message(root: str | os.PathLike[str] | None) -> str:
-    names = missing(root)
-    place = "set MINIGRAD_DATA to" if root is None else "give as root"
-    end = "" if root is None else f" --root {shlex.quote(str(root))}"
-    return (
-        f"{NAME}: {folder(root)} lacks {len(names)} of {len(CHECKSUMS)} files "
-        f"({', '.join(names)}); {place} the folder that holds {FOLDER} or {ARCHIVE}, "
-        f"or run `python -m datasets download {NAME}{end}`, which gets {ARCHIVE} "
-        f"from {MIRRORS[0]}"
-    )
+    return _SET.missing(root)

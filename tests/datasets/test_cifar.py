@@ -280,6 +280,6 @@ def test_real_files_have_the_official_counts_and_classes() -> None:
 @needs_cifar
 @pytest.mark.parametrize(("name", "sha1"), PUBLISHED_SHA1)
 def test_bytes_behind_our_sha256_have_the_published_sha1(name: str, sha1: str) -> None:
-    file = cifar._read(None)[name]
+    file = cifar._SET.read(None)[name]
     official = file.sha256 == cifar.CHECKSUMS[name]
     assert (hashlib.sha1(file.content).hexdigest() == sha1) == official

@@ -15,11 +15,14 @@ def test_no_command_lists_every_set_with_its_place(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["--root", str(tmp_path)]) == 0
-    first, second, third = capsys.readouterr().out.splitlines()
-    assert first.split()[:2] == ["digits", "present"]
-    assert second.split() == ["mnist", "4", "missing", f"{tmp_path}/mnist"]
-    place = f"{tmp_path}/cifar-10-batches-bin"
-    assert third.split() == ["cifar10", "6", "missing", place]
+    first, *others = capsys.readouterr().out.splitlines()
+    assert first.startswith("digits    present    /")
+    assert others == [
+        f"mnist     4 missing  {tmp_path}/mnist",
+        f"cifar10   6 missing  {tmp_path}/cifar-10-batches-bin",
+        f"cifar100  2 missing  {tmp_path}/cifar-100-binary",
+        f"svhn      2 missing  {tmp_path}/svhn",
+    ]
 
 
 def test_list_sees_files_that_are_there(

@@ -10,20 +10,20 @@ PACKAGE = Path(datasets.__file__).parent
 
 
 def test_names_are_listed() -> None:
-    assert DATASETS == ("digits", "mnist", "cifar10")
+    assert DATASETS == ("digits", "mnist", "cifar10", "cifar100", "svhn")
 
 
 def test_misspelt_name_gets_a_suggestion() -> None:
     with pytest.raises(DataError) as caught:
         load("mnits")
     assert str(caught.value) == (
-        "datasets: unknown data set 'mnits', expected one of digits, mnist, cifar10 "
-        "(did you mean 'mnist'?)"
+        "datasets: unknown data set 'mnits', expected one of digits, mnist, cifar10, "
+        "cifar100, svhn (did you mean 'mnist'?)"
     )
 
 
 def test_strange_name_gets_no_suggestion() -> None:
-    with pytest.raises(DataError, match=r"expected one of digits, mnist, cifar10$"):
+    with pytest.raises(DataError, match=r"digits, mnist, cifar10, cifar100, svhn$"):
         load("zzz")
 
 
