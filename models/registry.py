@@ -1,6 +1,27 @@
 """The list of all experiments; a new one is a line."""
 
+from models.gaaf.equal_time import EQUAL_TIME
+from models.gaaf.fig2 import FIG2
+from models.gaaf.fig3 import FIG3
+from models.gaaf.fig4 import FIG4
+from models.gaaf.flatness import FLATNESS
+from models.gaaf.shapes import SHAPES_AND_K
+from models.gaaf.table1 import TABLE1
 from models.gaaf.table2 import TABLE2
+from models.gaaf.table3 import TABLE3
 from models.gaaf.table4 import TABLE4
+from models.gaaf.table5 import TABLE5
 
-EXPERIMENTS = (TABLE2, TABLE4)
+EXPERIMENTS = (
+    TABLE1,
+    TABLE2,
+    TABLE3,
+    TABLE4,
+    TABLE5,
+    FIG2,
+    FIG3,
+    FIG4,
+    SHAPES_AND_K,
+    EQUAL_TIME,
+    FLATNESS,
+)

@@ -23,6 +23,7 @@ class Quantity:
         metric: its name; dots lead into nested metrics, "gradient_batch.layer1".
         label: how tables call it.
         per: if given, the number is divided by the same metric of this arm.
+        minus: if given, the same metric of this arm is subtracted.
         ceiling: name of a metric that the number cannot exceed; where it gets there,
             it is a lower bound of what it would be without.
     """
@@ -32,6 +33,7 @@ class Quantity:
     label: str
     per: str | None = None
     ceiling: str | None = None
+    minus: str | None = None
 
     def at_ceiling(self, record: Record) -> bool:
         """Whether the number of this record is a lower bound."""
@@ -42,6 +44,8 @@ class Quantity:
     def of(self, record: Record) -> float:
         """Read the number from one seed's record."""
         value = _read(record["arms"][self.arm], self.metric)
+        if self.minus is not None:
+            value -= _read(record["arms"][self.minus], self.metric)
         if self.per is None:
             return value
         return value / _read(record["arms"][self.per], self.metric)

@@ -61,6 +61,8 @@ class Experiment:
     explain: Callable[[Any, Mapping[str, Path]], Explanation]
     aliases: tuple[str, ...] = ()
     """Further ids: of a figure that shows the same numbers, say."""
+    also_published: tuple[str, ...] = ()
+    """Further data sets that the paper has numbers of."""
 
     @property
     def family(self) -> str:

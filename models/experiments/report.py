@@ -147,7 +147,7 @@ def _caption(summary: Mapping[str, Any]) -> str:
     return (
         f"### preset {summary['preset']}, {summary['dataset']}, "
         f"{summary['seeds']} seeds\n\n"
-        f"{minutes:.1f} minutes of training and measuring (sum over processes) on "
+        f"{minutes:.1f} minutes of processor time for training and measuring on "
         f"{hardware['processor']}, {summary['backend']}, Python {versions['python']}, "
         f"NumPy {versions['numpy']}; configuration {summary['config_hash']}; "
         f"`{_command(summary)}`"

@@ -17,9 +17,11 @@ def conv3x3(
     return layer
 
 
-def linear(name: str, width: int, next_width: int, *, seed: int) -> nn.Linear:
+def linear(
+    name: str, width: int, next_width: int, *, bias: bool = True, seed: int
+) -> nn.Linear:
     """Fully connected layer (N, width) -> (N, next_width)."""
-    layer = nn.Linear(width, next_width)
+    layer = nn.Linear(width, next_width, bias=bias)
     _start(layer, name, seed)
     return layer
 

@@ -21,6 +21,9 @@ VGG10: Plan = (64, 64, "M", 128, 128, "M", *(256,) * 3, "M", *(512,) * 3, "M")
 """VGG-16 without its last three convolutions: ten of them."""
 VGG16: Plan = (*VGG10, *(512,) * 3, "M")
 """The thirteen convolutions of VGG-16, which make 32x32 images 1x1."""
+FOUR_CONV: Plan = (32, 32, "M", 64, 64, "M")
+"""Four convolutions, a pooling behind every second: with hidden=(512, 256), the network
+for SVHN of Hahn & Choi 2018, arXiv:1806.09783, who name no widths."""
 
 
 def vgg(
@@ -39,8 +42,8 @@ def vgg(
     """Build x (N, in_channels, image_size, image_size) -> logits (N, classes).
 
     Modules: conv1, (norm1,) activation1, ..., pool1, ..., flatten, dense1,
-    dense_activation1, (dropout1,) ..., output. Weights are He normal, biases 0; they
-    depend on seed and on the layer's name alone.
+    (dense_norm1,) dense_activation1, (dropout1,) ..., output. Weights are He normal,
+    biases 0; they depend on seed and on the layer's name alone.
 
     Args:
         plan: filters of each convolution, and "M" for each pooling; TINY, say.
@@ -49,8 +52,8 @@ def vgg(
         hidden: widths of hidden dense layers.
         classes: number of logits.
         activation: makes the module behind each convolution and hidden dense layer.
-        batch_norm: whether to normalise behind each convolution, which then has no
-            bias, since the norm's own takes its place.
+        batch_norm: whether to normalise behind each convolution and hidden dense
+            layer, which then has no bias, since the norm's own takes its place.
         drop_prob: of the dropout behind each hidden dense layer; 0 for none.
         streams: masks are drawn from them; None for the default streams.
         seed: weights are drawn from it.
@@ -69,8 +72,10 @@ def vgg(
     parts["flatten"] = nn.Flatten()
     width = channels * size * size
     for number, next_width in enumerate(hidden, 1):
-        name = f"dense{number}"
-        parts[name] = linear(name, width, next_width, seed=seed)
+        name, bias = f"dense{number}", not batch_norm
+        parts[name] = linear(name, width, next_width, bias=bias, seed=seed)
+        if batch_norm:
+            parts[f"dense_norm{number}"] = nn.BatchNorm1d(next_width)
         parts[f"dense_activation{number}"] = activation()
         if drop_prob:
             parts[f"dropout{number}"] = nn.Dropout(drop_prob, rng=streams)
