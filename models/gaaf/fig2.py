@@ -68,10 +68,8 @@ def train(job: Job, hooks: Hooks) -> dict[str, Any]:
 def measure(training: Training, job: Job) -> dict[str, Any]:
     """Measure slopes and gradients by |z0|; of dropout also with masks.
 
-    Returns "still", see _summary; of dropout also "masked", the same with masks,
-    "parts" (saturation.own_slope) by layer and group, "split" (saturation.split) by
-    layer, "gain", of the mean slope by layer and group, "inward", the share of the slope of saturated units that comes of moves to
-    smaller |z|, and "schematic", the slopes of the sketch.
+    Returns "still", see _summary; of dropout also "masked", the same with masks, what
+    _compared gives, and "schematic", the slopes of the sketch.
     """
     images, labels = (part[:IMAGES] for part in training.examples.train)
     before = run(training, images, labels, masks=False)
@@ -80,37 +78,37 @@ def measure(training: Training, job: Job) -> dict[str, Any]:
         return {"still": still}
     passes = (run(training, images, labels, masks=True) for _ in range(PASSES))
     masked = _summary(mean_over(passes, before), before)
-    parts = {
-        layer: {
-            group: own_slope(still[layer][group], masked[layer][group])
-            for group in GROUPS
-        }
-        for layer in LAYERS
-    }
     return {
         "still": still,
         "masked": masked,
-        "parts": {
-            layer: {
-                group: {"slope": of_slope, "arriving": arriving}
-                for group, (of_slope, arriving) in groups.items()
-            }
-            for layer, groups in parts.items()
-        },
-        "split": split(
-            math.log(masked["start"] / still["start"]),
-            {layer: groups["all"] for layer, groups in parts.items()},
-        ),
-        "gain": {
-            layer: {
-                group: masked[layer][group]["slope"] - still[layer][group]["slope"]
-                for group in GROUPS
-            }
-            for layer in LAYERS
-        },
-        "inward": {layer: _inward(masked[layer]["saturated"]) for layer in LAYERS},
+        **_compared(still, masked),
         "schematic": schematic(),
     }
+
+
+def _compared(still: Mapping[str, Any], masked: Mapping[str, Any]) -> dict[str, Any]:
+    """Compare what _summary gave without and with masks.
+
+    Returns by layer and group "parts", see saturation.own_slope, and "gain", that of
+    the mean slope; by layer "split", see saturation.split, and "inward", the share of
+    the slope of saturated units that comes of moves to smaller |z|.
+    """
+    found: dict[str, Any] = {"parts": {}, "gain": {}, "inward": {}}
+    alls: dict[str, tuple[float, float]] = {}
+    for layer in LAYERS:
+        before, after = still[layer], masked[layer]
+        parts = {group: own_slope(before[group], after[group]) for group in GROUPS}
+        alls[layer] = parts["all"]
+        found["parts"][layer] = {
+            group: {"slope": of_slope, "arriving": of_arriving}
+            for group, (of_slope, of_arriving) in parts.items()
+        }
+        found["gain"][layer] = {
+            group: after[group]["slope"] - before[group]["slope"] for group in GROUPS
+        }
+        found["inward"][layer] = _inward(after["saturated"])
+    start = math.log(masked["start"] / still["start"])
+    return {**found, "split": split(start, alls)}
 
 
 def _inward(saturated: Mapping[str, float]) -> float:
@@ -158,21 +156,22 @@ def _mean(
     return mean_std([quantity.of(record) for record in records], form)
 
 
-def _by_group(records: Sequence[Record]) -> Table:
-    header = (
-        "layer",
-        "units and images",
-        "share of all",
-        "mean tanh' without masks",
-        "with",
-        "mean |dL/dz| without masks",
-        "with",
-        "ln with / without",
-        "by the slope",
-        "by what arrives",
-        "mean |dL/dz| of base",
-    )
+GROUP_HEADER = (
+    "layer",
+    "units and images",
+    "share of all",
+    "mean tanh' without masks",
+    "with",
+    "mean |dL/dz| without masks",
+    "with",
+    "ln with / without",
+    "by the slope",
+    "by what arrives",
+    "mean |dL/dz| of base",
+)
 
+
+def _by_group(records: Sequence[Record]) -> Table:
     def row(layer: str, group: str) -> tuple[str, ...]:
         place = f"{layer}.{group}"
         total = [
@@ -200,7 +199,8 @@ def _by_group(records: Sequence[Record]) -> Table:
         f"passes with masks; z0 is a net without masks; mean (std) over n = "
         f"{len(records)}"
     )
-    return Table(title, header, tuple(row(at, g) for at in LAYERS for g in GROUPS))
+    rows = tuple(row(layer, group) for layer in LAYERS for group in GROUPS)
+    return Table(title, GROUP_HEADER, rows)
 
 
 def _parts(records: Sequence[Record]) -> Table:

@@ -73,8 +73,8 @@ CLAIMS = (
         form=".4f",
     ),
     Claim(
-        "they do so especially at the boundary: the mean slope gains more where 1 < |z| "
-        "< 2 than beyond",
+        "they do so especially at the boundary: the mean slope gains more where "
+        "1 < |z| < 2 than beyond",
         "in words: `especially around the boundary of saturation areas`",
         "section 3.2",
         Ordered(

@@ -122,7 +122,7 @@ def _draw_parts(axes: Any, records: Sequence[Record]) -> None:
         _bar(axes, place, parts, records, named=place == len(LAYERS))
     axes.plot([], [], "D", color="black", label="sum, ± 1 std")
     axes.axhline(0, color="black", linewidth=0.8)
-    axes.axvline(len(LAYERS) - 0.5, color="#777777", linewidth=0.8, linestyle=":")
+    axes.axvline(len(LAYERS) - 0.5, 0, 0.72, color="#777777", linewidth=0.8, ls=":")
     axes.set_xticks(range(len(labels)), labels)
     low, high = axes.get_ylim()
     axes.set_ylim(low, high + 0.35 * (high - low))
