@@ -111,9 +111,9 @@ def presets(
             max_examples=1415,
             sample_every=10,
         ),
-        "small": GaafConfig("mnist", hidden=hidden, epochs=25, sample_every=140),
+        "small": GaafConfig("mnist", hidden=hidden, epochs=20, sample_every=422),
         "full": GaafConfig(
-            "mnist", hidden=hidden, epochs=250, patience=30, sample_every=140
+            "mnist", hidden=hidden, epochs=250, patience=30, sample_every=422
         ),
     }
     configs["tiny"] = replace(configs["tiny"], **(tiny or {}))

@@ -60,12 +60,12 @@ def _sides(training: Training, size: int) -> tuple[Measured, dict[str, Any]]:
 
 def _side(edge: Edge) -> dict[str, float]:
     terms = {term.name: term for term in edge.terms}
-    activation, acceleration, shape = (
-        terms[name].array for name in ("activation", "acceleration", "shape")
-    )
+    names = ("activation", "acceleration", "shape")
+    arrays: list[Any] = [terms[name].array for name in names]
+    activation, acceleration, shape = arrays
     xp = array_module(activation)
-    off = activation == 0  # Where dy is 0, too, acceleration is: such nets are left out.
-    reached = acceleration != 0
+    # Nets that no dy reached have no acceleration either, and are left out.
+    off, reached = activation == 0, acceleration != 0
     size = xp.abs(activation + acceleration + shape).astype("float64")
     return {
         "nets_off": _percent((off & reached).sum(), reached.sum()),

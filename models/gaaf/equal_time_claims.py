@@ -8,7 +8,7 @@ from models.experiments.claims import Claim, Near, Ordered, Quantity, Record
 from models.gaaf.arms import LABELS
 from models.gaaf.curves import at_epoch
 
-AFTER = (5, 10, 25)
+AFTER = (5, 10, 20)
 """Epochs after which networks are compared."""
 LEVELS = (50, 60, 70, 80, 90, 95, 96, 97, 98)
 """Validation accuracies, in %, of which the epoch that reaches them is noted."""

@@ -42,7 +42,7 @@ from models.gaaf.variances import (
 DRAWN = ("layer2", "layer3")
 """Layers whose nodes the figure shows."""
 
-PRESETS = presets(small={"epochs": 80})
+PRESETS = presets(small={"epochs": 60})
 
 
 def train(job: Job, hooks: Hooks) -> dict[str, Any]:

@@ -30,9 +30,12 @@ def torch_twin(torch, model):
                 bias = part.bias is not None
                 made = torch.nn.Conv2d(*sizes, part.stride, padding=1, bias=bias)
             case nn.Linear():
-                made = torch.nn.Linear(part.in_features, part.out_features)
+                sizes, bias = (part.in_features, part.out_features), part.bias
+                made = torch.nn.Linear(*sizes, bias=bias is not None)
             case nn.BatchNorm2d():
                 made = torch.nn.BatchNorm2d(part.num_features)
+            case nn.BatchNorm1d():
+                made = torch.nn.BatchNorm1d(part.num_features)
             case nn.MaxPool2d():
                 made = torch.nn.MaxPool2d(2)
             case _:
@@ -54,7 +57,15 @@ MODELS = {
         lambda: vgg(networks.SMALL, batch_norm=True, seed=0),
         (4, 3, 32, 32),
     ),
+    "norms on dense layers": (
+        lambda: vgg(networks.TINY, hidden=(32, 16), batch_norm=True, seed=0),
+        (8, 3, 32, 32),
+    ),
     "vgg10": (lambda: vgg(networks.VGG10, seed=0), (2, 3, 32, 32)),
+    "four_conv": (
+        lambda: vgg(networks.FOUR_CONV, hidden=(512, 256), seed=0),
+        (2, 3, 32, 32),
+    ),
     "on odd images": (
         lambda: vgg((8, "M"), in_channels=1, image_size=7, seed=0),
         (2, 1, 7, 7),
@@ -87,6 +98,9 @@ def test_sizes_are_those_of_the_papers():
     # 13 convolutions with bias and dense 4096, 4096, 10: 33.64 million.
     assert size(vgg(networks.VGG16, hidden=(4096, 4096), seed=0)) == 33_638_218
     assert size(vgg(networks.VGG10, seed=0)) == 7_655_754
+    assert size(vgg(networks.VGG10, hidden=(512, 512), seed=0)) == 8_952_138
+    # 65,568 in the convolutions, then 4096 to 512 to 256 to 10.
+    assert size(vgg(networks.FOUR_CONV, hidden=(512, 256), seed=0)) == 2_297_130
     assert size(small_cnn(seed=0)) == 504_746
 
 
@@ -95,6 +109,7 @@ def test_sizes_are_those_of_the_papers():
     [
         (partial(vgg, networks.TINY), {"activation": nn.Tanh}),
         (partial(vgg, networks.TINY), {"batch_norm": True}),
+        (partial(vgg, networks.TINY, hidden=(16,)), {"batch_norm": True}),
         (small_cnn, {"activation": nn.Tanh}),
     ],
 )
@@ -105,6 +120,16 @@ def test_first_weights_depend_on_seed_and_name_alone(build, options):
     assert len(shared) >= 5
     for name in shared:
         np.testing.assert_array_equal(ours[name], theirs[name])
+
+
+def test_norms_take_the_place_of_biases_behind_all_layers_but_the_last():
+    model = vgg((8, "M"), image_size=4, hidden=(16,), batch_norm=True, seed=0)
+    assert [name for name, _ in model.named_children()] == [
+        *("conv1", "norm1", "activation1", "pool1", "flatten"),
+        *("dense1", "dense_norm1", "dense_activation1", "output"),
+    ]
+    biases = {name for name, _ in model.named_parameters() if name.endswith("bias")}
+    assert biases == {"norm1.bias", "dense_norm1.bias", "output.bias"}
 
 
 def test_seeds_differ():
