@@ -33,7 +33,7 @@ class Experiment:
         paper: authors, title, year.
         presets: by name, smallest first; the first is the default.
         datasets: the data sets that it runs on.
-        published_dataset: the one that the paper's numbers are of.
+        published_datasets: those that the paper's numbers are of.
         arms: what is compared; every seed trains each of them.
         claims: what is to be shown.
         prepare: config -> None; raises if data are missing, before anything is trained.
@@ -50,7 +50,7 @@ class Experiment:
     paper: str
     presets: Mapping[str, Preset]
     datasets: tuple[str, ...]
-    published_dataset: str
+    published_datasets: tuple[str, ...]
     arms: tuple[str, ...]
     claims: tuple[Claim, ...]
     prepare: Callable[[Any], None]
@@ -61,8 +61,6 @@ class Experiment:
     explain: Callable[[Any, Mapping[str, Path]], Explanation]
     aliases: tuple[str, ...] = ()
     """Further ids: of a figure that shows the same numbers, say."""
-    also_published: tuple[str, ...] = ()
-    """Further data sets that the paper has numbers of."""
 
     @property
     def family(self) -> str:

@@ -92,9 +92,10 @@ def decisions_of(experiment: Experiment, summary: Mapping[str, Any]) -> list[Dec
 
 def show_results(experiment: Experiment, summary: Mapping[str, Any]) -> None:
     """Print the tables of published beside measured numbers, and the verdicts."""
-    published, measured = experiment.published_dataset, summary["dataset"]
-    if measured not in (published, *experiment.also_published):
-        print(f"\npublished numbers are of {published}, measured ones of {measured}")
+    published, measured = experiment.published_datasets, summary["dataset"]
+    if measured not in published:
+        names = ", ".join(published)
+        print(f"\npublished numbers are of {names}, measured ones of {measured}")
     for table in experiment.tables(summary["records"]):
         print(f"\n{as_text(table)}")
     print(f"\n{claims_text(decisions_of(experiment, summary))}")

@@ -33,7 +33,7 @@ from models.experiments.data import Examples, Part, load_examples
 from models.experiments.loop import Training, fit
 from models.experiments.metrics import averages, summarize
 from models.experiments.pool import Hooks, Job
-from models.gaaf.probe import GradientProbe
+from models.gaaf.measures.probe import GradientProbe
 from models.networks.vgg import FOUR_CONV, SMALL, TINY, VGG10, Plan, vgg
 
 RECIPE = "gaaf.cnn"

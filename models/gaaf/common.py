@@ -31,7 +31,7 @@ from models.experiments.loop import Training, fit
 from models.experiments.metrics import averages, summarize
 from models.experiments.pool import Hooks, Job
 from models.gaaf.arms import ARMS, activation_of
-from models.gaaf.probe import GradientProbe
+from models.gaaf.measures.probe import GradientProbe
 from models.networks.mlp import mlp
 
 PAPER = (

@@ -26,7 +26,6 @@ from models.experiments.verdicts import mean_and_std, mean_std
 from models.gaaf import common
 from models.gaaf.arms import LABELS
 from models.gaaf.common import MAIN, PAPER, RECIPE, explain, prepare, presets
-from models.gaaf.curves import curve
 from models.gaaf.equal_time_claims import (
     AFTER,
     CLAIMS,
@@ -38,6 +37,7 @@ from models.gaaf.equal_time_claims import (
     in_time_of,
     seconds_to_level,
 )
+from models.gaaf.measures.curves import curve
 
 PRESETS = presets(seeds=5)
 
@@ -188,7 +188,7 @@ EQUAL_TIME = Experiment(
     paper=PAPER,
     presets=PRESETS,
     datasets=("digits", "mnist"),
-    published_dataset="mnist",
+    published_datasets=("mnist",),
     arms=MAIN,
     claims=CLAIMS,
     prepare=prepare,

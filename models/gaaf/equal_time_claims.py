@@ -6,7 +6,7 @@ from typing import Any
 
 from models.experiments.claims import Claim, Near, Ordered, Quantity, Record
 from models.gaaf.arms import LABELS
-from models.gaaf.curves import at_epoch
+from models.gaaf.measures.curves import at_epoch
 
 AFTER = (5, 10, 20)
 """Epochs after which networks are compared."""

@@ -10,9 +10,9 @@ by the value |z0| that the net has without masks; saturated is |z0| > 2.
 Controls: the linear region, |z0| < 1, where variance lowers slopes; and whose gradient
 it is. With masks a network also errs more, so more gradient starts at the logits. The
 increase, ln(mean |dL/dz| with / without), is split exactly into the start, the slopes
-on the way, and the masks and weights on the way (models.gaaf.saturation). The lesson
-dropout_gradient does so for digits, by norms of whole layers; there the part of the
-slopes is below zero.
+on the way, and the masks and weights on the way (models.gaaf.measures.saturation). The
+lesson dropout_gradient does so for digits, by norms of whole layers; there the part of
+the slopes is below zero.
 """
 
 import math
@@ -33,7 +33,7 @@ from models.gaaf import common
 from models.gaaf.common import LAYERS, PAPER, RECIPE, prepare, presets
 from models.gaaf.fig2_claims import AT, CLAIMS, VARIANCE, of
 from models.gaaf.fig2_panels import draw
-from models.gaaf.saturation import (
+from models.gaaf.measures.saturation import (
     GROUPS,
     PASSES,
     Means,
@@ -285,7 +285,7 @@ FIG2 = Experiment(
     paper=PAPER,
     presets=PRESETS,
     datasets=("digits", "mnist"),
-    published_dataset="mnist",
+    published_datasets=("mnist",),
     arms=("base", "dropout"),
     claims=CLAIMS,
     prepare=prepare,

@@ -11,8 +11,8 @@ from models.experiments.figures import COLOURS
 from models.experiments.verdicts import mean_and_std
 from models.gaaf.common import LAYERS
 from models.gaaf.fig2_claims import SHAKEN, VARIANCE, of
-from models.gaaf.saturation import EDGES, PASSES, shaken_slope, slope
-from models.gaaf.sawtooth import terms_of
+from models.gaaf.measures.saturation import EDGES, PASSES, shaken_slope, slope
+from models.gaaf.measures.sawtooth import terms_of
 
 MARKERS = ("s", "o", "^")
 PARTS = (

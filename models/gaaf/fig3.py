@@ -32,7 +32,7 @@ from models.experiments.verdicts import mean_std
 from models.gaaf import common
 from models.gaaf.arms import LABELS
 from models.gaaf.common import LAYERS, MAIN, PAPER, RECIPE, explain, prepare, presets
-from models.gaaf.nodes import on_test_set
+from models.gaaf.measures.nodes import on_test_set
 
 SATURATED = 2.0
 """|z| beyond which tanh counts as saturated."""
@@ -232,7 +232,7 @@ FIG3 = Experiment(
     paper=PAPER,
     presets=PRESETS,
     datasets=("digits", "mnist"),
-    published_dataset="mnist",
+    published_datasets=("mnist",),
     arms=ARMS,
     claims=CLAIMS,
     prepare=prepare,

@@ -31,10 +31,10 @@ from models.experiments.experiment import Experiment, Explanation
 from models.experiments.pool import Hooks, Job
 from models.experiments.tables import Table
 from models.experiments.verdicts import mean_std
-from models.gaaf import sawtooth
 from models.gaaf.common import PAPER
 from models.gaaf.fig4_claims import CLAIMS, LARGEST, NAMES, of
 from models.gaaf.fig4_panels import draw
+from models.gaaf.measures import sawtooth
 
 INNER = 5.0
 """Shares of the terms are taken over |x| < INNER, where nets are."""
@@ -198,7 +198,7 @@ FIG4 = Experiment(
     paper=PAPER,
     presets=PRESETS,
     datasets=("points",),
-    published_dataset="points",
+    published_datasets=("points",),
     arms=tuple(NAMES),
     claims=CLAIMS,
     prepare=prepare,

@@ -3,7 +3,7 @@
 from typing import Any
 
 from models.experiments.claims import Claim, Near, Ordered, Quantity
-from models.gaaf.sawtooth import TEETH
+from models.gaaf.measures.sawtooth import TEETH
 
 NAMES = {"tanh": "tanh", "relu": "ReLU", "sigmoid": "sigmoid"}
 LARGEST = 1e4

@@ -9,7 +9,14 @@ from minigrad.kernels.gaaf import shifted_sigmoid
 from models.experiments.claims import Record
 from models.experiments.figures import COLOURS
 from models.gaaf.fig4_claims import of
-from models.gaaf.sawtooth import BINADES, TERMS, sawtooth, shape_of, terms_of, values
+from models.gaaf.measures.sawtooth import (
+    BINADES,
+    TERMS,
+    sawtooth,
+    shape_of,
+    terms_of,
+    values,
+)
 
 K = 1e4
 TERM_NAMES = ("phi', activation", "s, acceleration", "g s', shape")

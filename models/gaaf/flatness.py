@@ -31,7 +31,7 @@ from models.gaaf.arms import LABELS
 from models.gaaf.common import MAIN, PAPER, RECIPE, explain, prepare, presets
 from models.gaaf.flatness_claims import CLAIMS, CURVES, RADIUS, of
 from models.gaaf.flatness_panels import draw
-from models.gaaf.sharpness import (
+from models.gaaf.measures.sharpness import (
     DIRECTIONS,
     RADII,
     along_random,
@@ -156,7 +156,7 @@ FLATNESS = Experiment(
     paper=PAPER,
     presets=PRESETS,
     datasets=("digits", "mnist"),
-    published_dataset="mnist",
+    published_datasets=("mnist",),
     arms=MAIN,
     claims=CLAIMS,
     prepare=prepare,

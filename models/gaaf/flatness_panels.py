@@ -11,7 +11,7 @@ from models.experiments.verdicts import mean_and_std
 from models.gaaf.arms import LABELS
 from models.gaaf.common import MAIN
 from models.gaaf.flatness_claims import RADIUS, of
-from models.gaaf.sharpness import RADII
+from models.gaaf.measures.sharpness import RADII
 
 
 def draw(figure: Any, records: Sequence[Record]) -> None:

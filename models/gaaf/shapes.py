@@ -33,7 +33,7 @@ from models.experiments.verdicts import mean_and_std, mean_std
 from models.gaaf import common
 from models.gaaf.arms import LABELS
 from models.gaaf.common import LAYERS, PAPER, RECIPE, explain, prepare, presets
-from models.gaaf.nodes import on_test_set
+from models.gaaf.measures.nodes import on_test_set
 from models.gaaf.shapes_claims import CLAIMS, accuracy, saturated
 
 SHAPES = ("narrow", "wide", "laplace", "one", "saturated")
@@ -203,7 +203,7 @@ SHAPES_AND_K = Experiment(
     paper=PAPER,
     presets=PRESETS,
     datasets=("digits", "mnist"),
-    published_dataset="mnist",
+    published_datasets=("mnist",),
     arms=ARMS,
     claims=CLAIMS,
     prepare=prepare,

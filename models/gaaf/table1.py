@@ -29,7 +29,7 @@ from models.experiments.verdicts import mean_and_std, mean_std
 from models.gaaf import common
 from models.gaaf.arms import LABELS
 from models.gaaf.common import LAYERS, MAIN, PAPER, RECIPE, explain, prepare, presets
-from models.gaaf.nodes import (
+from models.gaaf.measures.nodes import (
     R_EDGES,
     THRESHOLDS,
     above,
@@ -227,7 +227,7 @@ TABLE1 = Experiment(
     paper=PAPER,
     presets=PRESETS,
     datasets=("digits", "mnist"),
-    published_dataset="mnist",
+    published_datasets=("mnist",),
     arms=MAIN,
     claims=CLAIMS,
     prepare=prepare,

@@ -5,7 +5,7 @@ from typing import Any
 from models.experiments.claims import Claim, Ordered, Quantity
 from models.gaaf.arms import LABELS
 from models.gaaf.common import LAYERS
-from models.gaaf.nodes import THRESHOLDS, above
+from models.gaaf.measures.nodes import THRESHOLDS, above
 
 PUBLISHED = {
     "base": {

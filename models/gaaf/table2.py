@@ -30,7 +30,7 @@ from models.experiments.verdicts import mean_and_std, mean_std
 from models.gaaf import common
 from models.gaaf.arms import LABELS
 from models.gaaf.common import LAYERS, MAIN, PAPER, RECIPE, explain, prepare, presets
-from models.gaaf.curves import curve
+from models.gaaf.measures.curves import curve
 from models.gaaf.table2_claims import (
     CLAIMS,
     NOISES,
@@ -175,7 +175,7 @@ TABLE2 = Experiment(
     paper=PAPER,
     presets=PRESETS,
     datasets=("digits", "mnist"),
-    published_dataset="mnist",
+    published_datasets=("mnist",),
     arms=ARMS,
     claims=CLAIMS,
     prepare=prepare,

@@ -7,7 +7,7 @@ from typing import Any
 from models.experiments.claims import Claim, Near, Ordered, Quantity, Record
 from models.gaaf.arms import LABELS
 from models.gaaf.common import LAYERS
-from models.gaaf.curves import at_loss
+from models.gaaf.measures.curves import at_loss
 
 PUBLISHED = {
     "base": {"layer1": 1.07e-4, "layer2": 1.40e-4, "layer3": 9.35e-5},

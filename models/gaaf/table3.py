@@ -29,8 +29,7 @@ from models.experiments.tables import Table
 from models.experiments.verdicts import mean_and_std, mean_std
 from models.gaaf import common
 from models.gaaf.common import PAPER, RECIPE, prepare, presets
-from models.gaaf.table3_claims import CLAIMS, NAMES, PUBLISHED, of
-from models.gaaf.variances import (
+from models.gaaf.measures.variances import (
     BLOCKS,
     PASSES,
     all_blocks,
@@ -38,6 +37,7 @@ from models.gaaf.variances import (
     some_nodes,
     summarize,
 )
+from models.gaaf.table3_claims import CLAIMS, NAMES, PUBLISHED, of
 
 DRAWN = ("layer2", "layer3")
 """Layers whose nodes the figure shows."""
@@ -217,7 +217,7 @@ TABLE3 = Experiment(
     paper=PAPER,
     presets=PRESETS,
     datasets=("digits", "mnist"),
-    published_dataset="mnist",
+    published_datasets=("mnist",),
     arms=("dropout",),
     claims=CLAIMS,
     prepare=prepare,

@@ -20,7 +20,7 @@ DECISIVE: Any = {"presets": ("small", "full"), "datasets": ("mnist",)}
 
 
 def of(layer: str, metric: str, label: str = "") -> Quantity:
-    """A number of a layer; see models.gaaf.variances.summarize."""
+    """A number of a layer; see models.gaaf.measures.variances.summarize."""
     return Quantity("dropout", f"net_variance.{layer}.{metric}", label or NAMES[layer])
 
 

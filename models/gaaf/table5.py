@@ -8,8 +8,8 @@ epoch that is reported is the best on a validation part, which the paper does no
 Controls: GAAF with a = -1, whose shape is low where a unit is off, and with half the
 rate. The second table shows what the shift does: how much of the gradient goes to nets
 whose units are off, and how far it turns the weights' gradient away from the loss's;
-see models.gaaf.dead_side. At the small scale training goes on until a base network fits
-its few images, because the paper compares networks "after training".
+see models.gaaf.measures.dead_side. At the small scale training goes on until a base
+network fits its few images, because the paper compares networks "after training".
 
 That GAAF "converges on a flat region", as the paper infers here, is measured elsewhere.
 """
@@ -29,7 +29,7 @@ from models.experiments.verdicts import mean_and_std, mean_std
 from models.gaaf import cnn
 from models.gaaf.cnn import ARMS, RECIPE, CnnConfig, prepare
 from models.gaaf.common import PAPER
-from models.gaaf.dead_side import dead_side, explain
+from models.gaaf.measures.dead_side import dead_side, explain
 from models.gaaf.table5_claims import (
     ACCURACY,
     CLAIMS,
@@ -258,8 +258,7 @@ TABLE5 = Experiment(
     paper=PAPER,
     presets=PRESETS,
     datasets=("digits", *NAMES),
-    published_dataset="cifar10",
-    also_published=("cifar100", "svhn"),
+    published_datasets=("cifar10", "cifar100", "svhn"),
     arms=tuple(ARMS),
     claims=CLAIMS,
     prepare=prepare,

@@ -10,7 +10,7 @@ from minigrad import functional as F
 from minigrad import nn
 from minigrad.kernels.gaaf import shifted_sigmoid
 from models.gaaf import cnn
-from models.gaaf.dead_side import dead_side, layer_table
+from models.gaaf.measures.dead_side import dead_side, layer_table
 from models.gaaf.table5 import PRESETS
 
 CONFIG = replace(PRESETS["tiny"].config, max_examples=192, max_test=64, hidden=(16,))

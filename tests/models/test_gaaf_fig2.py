@@ -10,10 +10,11 @@ from scipy import integrate
 
 from models.experiments.figures import save_figure
 from models.experiments.verdicts import Verdict, decide
-from models.gaaf import common, fig2, saturation
+from models.gaaf import common, fig2
 from models.gaaf.common import LAYERS
 from models.gaaf.fig2 import FIG2
-from models.gaaf.saturation import Pass
+from models.gaaf.measures import saturation
+from models.gaaf.measures.saturation import Pass
 
 CONFIG = replace(
     FIG2.presets["tiny"].config, hidden=(24, 16, 12), epochs=1, max_examples=140

@@ -10,8 +10,9 @@ from numpy.testing import assert_allclose
 from minigrad.kernels.gaaf import GAUSSIAN, SHIFTED_SIGMOID
 from models.experiments.figures import save_figure
 from models.experiments.verdicts import Verdict, decide
-from models.gaaf import fig4, sawtooth
+from models.gaaf import fig4
 from models.gaaf.fig4 import FIG4, PointsConfig
+from models.gaaf.measures import sawtooth
 
 CONFIG = PointsConfig(points=2000, numbers=2**12)
 K = 1e4

@@ -12,10 +12,11 @@ from minigrad.random import generator
 from models.experiments.data import Part
 from models.experiments.figures import save_figure
 from models.experiments.verdicts import Verdict, decide
-from models.gaaf import common, flatness, sharpness
+from models.gaaf import common, flatness
 from models.gaaf.flatness import FLATNESS
 from models.gaaf.flatness_claims import CURVES, RADIUS
-from models.gaaf.sharpness import RADII
+from models.gaaf.measures import sharpness
+from models.gaaf.measures.sharpness import RADII
 
 CONFIG = replace(
     FLATNESS.presets["tiny"].config, hidden=(12, 8, 8), epochs=1, max_examples=140

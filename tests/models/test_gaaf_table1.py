@@ -6,8 +6,9 @@ from matplotlib.figure import Figure
 
 from models.experiments.pool import Job
 from models.experiments.verdicts import Verdict, decide
-from models.gaaf import common, nodes, table1
+from models.gaaf import common, table1
 from models.gaaf.common import LAYERS, GaafConfig
+from models.gaaf.measures import nodes
 from models.gaaf.table1_claims import CLAIMS, PAIRS, PUBLISHED
 
 CONFIG = GaafConfig("digits", hidden=(12, 8, 6), epochs=1, image_size=8)

@@ -11,7 +11,7 @@ from models.experiments.pool import Hooks, Job
 from models.experiments.verdicts import Verdict, decide
 from models.gaaf import common, table2
 from models.gaaf.common import LAYERS, GaafConfig
-from models.gaaf.curves import at_epoch, at_loss, curve, kept_epochs
+from models.gaaf.measures.curves import at_epoch, at_loss, curve, kept_epochs
 from models.gaaf.table2_claims import (
     CLAIMS,
     PUBLISHED,

@@ -8,8 +8,9 @@ from matplotlib.figure import Figure
 from models.experiments import checkpoint
 from models.experiments.pool import Job
 from models.experiments.verdicts import Verdict, decide
-from models.gaaf import common, table3, variances
+from models.gaaf import common, table3
 from models.gaaf.common import GaafConfig
+from models.gaaf.measures import variances
 from models.gaaf.table3_claims import CLAIMS
 
 CONFIG = GaafConfig("digits", hidden=(5, 4, 3), epochs=1, image_size=8, batch_size=6)
