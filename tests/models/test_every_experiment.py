@@ -1,0 +1,89 @@
+"""Every experiment runs to its end, from training to its figure, on a few digits."""
+
+from dataclasses import fields, replace
+
+import pytest
+
+from models.experiments.figures import save_figure
+from models.experiments.pool import Hooks, Job
+from models.experiments.summary import decide_all, without_histories
+from models.experiments.tables import as_markdown, as_text
+from models.experiments.verdicts import Verdict
+from models.registry import EXPERIMENTS
+
+LITTLE = {
+    "hidden": (8, 8, 8),
+    "epochs": 2,
+    "max_examples": 256,
+    "max_test": 64,
+    "points": 2000,
+    "numbers": 256,
+}
+every = pytest.mark.parametrize("experiment", EXPERIMENTS, ids=lambda one: one.id)
+
+
+def little(experiment):
+    config = experiment.presets["tiny"].config
+    known = {field.name: getattr(config, field.name) for field in fields(config)}
+    changes = {name: value for name, value in LITTLE.items() if known.get(name)}
+    return replace(config, **changes)
+
+
+@every
+def test_it_runs_to_its_end(experiment, tmp_path):
+    config = little(experiment)
+    experiment.prepare(config)
+    hooks = Hooks(lambda event: None, lambda: False)
+    checkpoints = {arm: tmp_path / f"{arm}.safetensors" for arm in experiment.arms}
+
+    def train(arm, seed):
+        path = checkpoints[arm] if seed == 0 else tmp_path / f"{arm}-{seed}"
+        names = (experiment.id, arm, seed, config, "hash", "numpy", path)
+        return experiment.train(Job(*names, train=experiment.train), hooks)
+
+    records = [
+        {"seed": seed, "arms": {arm: train(arm, seed) for arm in experiment.arms}}
+        for seed in range(2)
+    ]
+    numbers = [without_histories(record) for record in records]
+    decisions = decide_all(experiment, "tiny", config.dataset, numbers)
+    assert len(decisions) == len(experiment.claims)
+    for table in experiment.tables(numbers):
+        assert all(len(row) == len(table.header) for row in table.rows)
+        assert as_text(table)
+        assert as_markdown(table)
+    picture = tmp_path / "figure.png"
+    save_figure(
+        picture, lambda figure: experiment.draw(figure, records), experiment.figure_size
+    )
+    assert picture.stat().st_size > 10_000
+    explanation = experiment.explain(config, checkpoints)
+    explanation.flow.assert_conserved()
+    assert explanation.sentence.endswith(".")
+
+
+@every
+def test_its_claims_can_be_decided_somewhere(experiment):
+    for claim in experiment.claims:
+        presets = claim.presets or tuple(experiment.presets)
+        datasets = claim.datasets or experiment.datasets
+        assert set(presets) <= set(experiment.presets)
+        assert set(datasets) <= set(experiment.datasets)
+        assert claim.name
+        assert claim.published
+        assert claim.source
+
+
+@every
+def test_ids_and_aliases_are_its_own(experiment):
+    others = [one for one in EXPERIMENTS if one is not experiment]
+    taken = {name for one in others for name in (one.id, *one.aliases, one.family)}
+    assert not taken & {experiment.id, *experiment.aliases} - {experiment.family}
+
+
+def test_verdicts_are_words_of_the_readme():
+    from models.experiments import report
+
+    text = (report.ROOT / "README.md").read_text(encoding="utf-8")
+    for verdict in Verdict:
+        assert f"`{verdict}`" in text
