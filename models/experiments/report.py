@@ -10,7 +10,7 @@ import models
 from models.experiments.errors import RunError
 from models.experiments.experiment import Experiment
 from models.experiments.results import RunFolder, read_json, write_json, write_text
-from models.experiments.summary import decisions_of
+from models.experiments.summary import as_json, decisions_of
 from models.experiments.tables import Table, as_markdown
 from models.experiments.verdicts import Verdict
 
@@ -33,14 +33,16 @@ def add(experiments: Sequence[Experiment], source: Path, root: Path = ROOT) -> P
             "run the experiment to its end first"
         )
     summary = read_json(folder.summary)
-    family = {one.id: one.family for one in experiments}.get(summary.get("id", ""))
-    if family is None:
+    known = {one.id: one for one in experiments}.get(summary.get("id", ""))
+    if known is None:
         raise RunError(
             f"{folder.summary} is of an unknown experiment, expected one of "
             f"{', '.join(one.id for one in experiments)}"
         )
+    # By the tests of today, which may be others than those of the run.
+    summary["claims"] = [as_json(one) for one in decisions_of(known, summary)]
     name = f"{summary['id']}.{summary['preset']}-{summary['dataset']}.json"
-    target = root / family / "results" / name
+    target = root / known.family / "results" / name
     target.parent.mkdir(parents=True, exist_ok=True)
     write_json(target, summary)
     if folder.figure.exists():

@@ -50,6 +50,6 @@ def claims_text(decisions: Sequence[Decision]) -> str:
         ]
         if decision.test:
             lines.append(f"      test       {decision.test}")
-        if decision.verdict is Verdict.NOT_RUN:
+        if decision.verdict is Verdict.NOT_RUN and not decision.test:
             lines.append(f"      decided by {claim.decided_by()}")
     return "\n".join(lines)

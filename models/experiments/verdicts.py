@@ -11,6 +11,8 @@ Arms share their seeds (initial weights, order of examples), so differences are 
   inside the tolerance (equivalence test), `not reproduced` if one, at 2.5 %, places it
   outside.
 - What neither decides is `inconclusive (n too small)`: more seeds would tell.
+- A number at its ceiling is a lower bound. Where one should be the smaller of a pair, or
+  would have to count against the claim as the larger, it is `not run at this scale`.
 """
 
 import math
@@ -20,9 +22,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from models.experiments.claims import Claim, Near, Ordered, Quantity, Record
+from models.experiments.claims import Claim, Near, Ordered, Quantity, Record, Side
 
 LEVEL = 0.05
+CUT_OFF = "a number is at its ceiling, as training ended; longer training would tell"
 
 
 class Verdict(StrEnum):
@@ -98,6 +101,12 @@ def _p(value: float) -> str:
 
 def _ordered(relation: Ordered, records: Sequence[Record]) -> tuple[Verdict, str]:
     count = len(relation.pairs)
+    smaller, larger = (
+        any(_at_ceiling(pair[side], records) for pair in relation.pairs)
+        for side in (0, 1)
+    )
+    if smaller:
+        return Verdict.NOT_RUN, CUT_OFF
     p_for: list[float] = []
     p_against: list[float] = []
     for index in range(count):
@@ -107,12 +116,18 @@ def _ordered(relation: Ordered, records: Sequence[Record]) -> tuple[Verdict, str
     test = f"one-sided paired t-test over {len(records)} seeds, "
     if max(p_for) < LEVEL:
         return Verdict.REPRODUCED, test + _p(max(p_for))
+    if larger:
+        return Verdict.NOT_RUN, CUT_OFF
     if min(p_against) < LEVEL / count:
         return Verdict.NOT_REPRODUCED, (
             test + f"{_p(max(p_for))}; effect below the published one, "
             f"{_p(min(p_against))}"
         )
     return Verdict.INCONCLUSIVE, test + _p(max(p_for))
+
+
+def _at_ceiling(side: Side, records: Sequence[Record]) -> bool:
+    return isinstance(side, Quantity) and any(map(side.at_ceiling, records))
 
 
 def _near(relation: Near, records: Sequence[Record]) -> tuple[Verdict, str]:

@@ -68,8 +68,8 @@ CLAIMS = (
         presets=("full",),
         datasets=("mnist",),
     ),
-    # Small caps the epochs: that can hide how much longer dropout takes, not invent it,
-    # because GAAF is done long before. Tiny caps all arms alike.
+    # Small caps the epochs, which can hide how long both take: it decides the claim only
+    # if GAAF is done before.
     Claim(
         "GAAF needs fewer epochs than dropout",
         "114 (24.8) < 169 (9.7) epochs",

@@ -73,6 +73,28 @@ def test_numbers_at_their_ceiling_are_lower_bounds():
     assert decision.measured == "A 1.00 (0.00), B 4.00 (1.41) or more, n = 2"
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [
+        ([1.0, 1.1, 1.2], [5.0, 5.0, 5.0], Verdict.REPRODUCED),
+        # The cut-off may hide an order, so it cannot refute it.
+        ([4.9, 5.0, 5.1], [5.0, 5.0, 5.0], Verdict.NOT_RUN),
+        ([1.0, 1.1, 5.0], [2.0, 2.1, 2.2], Verdict.NOT_RUN),
+        ([4.0, 4.1, 4.2], [2.0, 2.1, 2.2], Verdict.NOT_REPRODUCED),
+    ],
+)
+def test_what_is_cut_off_decides_nothing_against_an_order(low, high, expected):
+    first, second = (Quantity(arm, "score", arm, ceiling="most") for arm in "ab")
+    claim = Claim("A < B", "", "", Ordered(((first, second),), (1.0,)))
+    found = records(low, high)
+    for record in found:
+        for metrics in record["arms"].values():
+            metrics["most"] = 5.0
+    decision = decide(claim, found, "tiny", "digits")
+    assert decision.verdict == expected
+    assert ("at its ceiling" in decision.test) == (expected is Verdict.NOT_RUN)
+
+
 def test_tiny_p_values_are_not_worded_as_zero():
     decision = decide(RISES, records([1.0, 1.0], [2.0, 2.0]), "tiny", "digits")
     assert decision.test.endswith("p < 0.001")
