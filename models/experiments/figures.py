@@ -7,7 +7,10 @@ from typing import Any
 from models.experiments.results import write_whole
 
 # Paul Tol's bright scheme: told apart by all readers, and in grey.
-COLOURS = ("#4477AA", "#EE6677", "#228833", "#CCBB44", "#66CCEE", "#AA3377")
+COLOURS = (
+    *("#4477AA", "#EE6677", "#228833", "#CCBB44"),
+    *("#66CCEE", "#AA3377", "#BBBBBB", "#000000"),
+)
 STYLE: Any = {
     "figure.dpi": 120,
     "font.size": 10,

@@ -11,8 +11,8 @@ Arms share their seeds (initial weights, order of examples), so differences are 
   inside the tolerance (equivalence test), `not reproduced` if one, at 2.5 %, places it
   outside.
 - What neither decides is `inconclusive (n too small)`: more seeds would tell.
-- A number at its ceiling is a lower bound. Where one should be the smaller of a pair, or
-  would have to count against the claim as the larger, it is `not run at this scale`.
+- A number at its ceiling is a lower bound. Where one is the smaller of a pair, or would
+  count against the claim as the larger, it is `not run at this scale`.
 """
 
 import math

@@ -66,6 +66,7 @@ class CnnConfig:
         weight_decay: of AdamW: not in the gradient, where it would count less the more
             GAAF enlarges that.
         augment: whether CIFAR is mirrored at random, and shifted by up to 4 pixels.
+        drop_prob: probability to drop, in the arms with dropout.
         frequency, shape_shift: K and a of GAAF. a is read off Fig. 5.
         sample_every: measure gradient_sample at every so many iterations; 0: never.
     """
@@ -87,6 +88,7 @@ class CnnConfig:
     halve_every: int = 25
     weight_decay: float = 0.01
     augment: bool = True
+    drop_prob: float = 0.5
     frequency: float = 10_000.0
     shape_shift: float = 4.0
     sample_every: int = 0
@@ -102,11 +104,13 @@ class Arm:
         batch_norm: whether there are norms.
         shift: a of GAAF's shape; None for that of the configuration.
         rate: factor on the learning rate.
+        dropout: whether there is dropout behind the hidden dense layers.
     """
 
     label: str
     gaaf: bool = False
     batch_norm: bool = False
+    dropout: bool = False
     shift: float | None = None
     rate: float = 1.0
 
@@ -116,7 +120,9 @@ ARMS: Mapping[str, Arm] = {
     "bn": Arm("+BN", batch_norm=True),
     "gaaf": Arm("+GAAF", gaaf=True),
     "bn_gaaf": Arm("+BN +GAAF", gaaf=True, batch_norm=True),
-    # Controls: another shape; half the rate, as an active unit's slope is doubled.
+    "dropout": Arm("+dropout", dropout=True),
+    "bn_dropout": Arm("+BN +dropout", batch_norm=True, dropout=True),
+    # Controls: another shape; smaller steps.
     "gaaf_a-1": Arm("+GAAF, a = -1", gaaf=True, shift=-1.0),
     "gaaf_half": Arm("+GAAF, rate / 2", gaaf=True, rate=0.5),
 }
@@ -145,7 +151,9 @@ def prepare(config: CnnConfig) -> None:
         )
 
 
-def network(config: CnnConfig, arm: str, examples: Examples, seed: int) -> nn.Module:
+def network(
+    config: CnnConfig, arm: str, examples: Examples, streams: Streams, seed: int
+) -> nn.Module:
     """Build the network of an arm, untrained; all arms start from the same weights."""
     made, on_svhn = ARMS[arm], config.dataset == "svhn"
     return vgg(
@@ -156,6 +164,8 @@ def network(config: CnnConfig, arm: str, examples: Examples, seed: int) -> nn.Mo
         classes=examples.num_classes,
         activation=_activation(config, made) if made.gaaf else nn.ReLU,
         batch_norm=made.batch_norm,
+        drop_prob=config.drop_prob if made.dropout else 0.0,
+        streams=streams,
         seed=seed,
     )
 
@@ -168,7 +178,8 @@ def _activation(config: CnnConfig, made: Arm) -> Callable[[], nn.Module]:
 def build(config: CnnConfig, arm: str, seed: int) -> Training:
     """Build the network of an arm, its optimiser and its probe, all untrained."""
     examples, made = examples_of(config), ARMS[arm]
-    model = network(config, arm, examples, seed)
+    streams = Streams(seed)
+    model = network(config, arm, examples, streams, seed)
     rate = config.learning_rate_bn if made.batch_norm else config.learning_rate
     rate *= made.rate
     stats = augment.channel_stats(examples.train.images)
@@ -178,7 +189,7 @@ def build(config: CnnConfig, arm: str, seed: int) -> Training:
         optimizer=optim.AdamW(
             model.parameters(), lr=rate, weight_decay=config.weight_decay
         ),
-        streams=Streams(seed),
+        streams=streams,
         examples=examples,
         batch_size=config.batch_size,
         seed=seed,

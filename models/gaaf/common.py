@@ -149,7 +149,7 @@ def build(config: GaafConfig, arm: str, seed: int) -> Training:
         CLASSES,
         activation=activation_of(arm, config, streams),
         linear=made.linear(config, streams),
-        drop_prob=config.drop_prob if made.dropout else 0.0,
+        drop_prob=config.drop_prob * made.dropout,
         streams=streams,
         seed=seed,
     )

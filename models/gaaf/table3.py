@@ -42,7 +42,7 @@ from models.gaaf.table3_claims import CLAIMS, NAMES, PUBLISHED, of
 DRAWN = ("layer2", "layer3")
 """Layers whose nodes the figure shows."""
 
-PRESETS = presets(small={"epochs": 60})
+PRESETS = presets(small={"epochs": 80, "sample_every": 140})
 
 
 def train(job: Job, hooks: Hooks) -> dict[str, Any]:

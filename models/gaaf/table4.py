@@ -68,8 +68,8 @@ CLAIMS = (
         presets=("full",),
         datasets=("mnist",),
     ),
-    # Small caps the epochs, which can hide how long both take: it decides the claim only
-    # if GAAF is done before.
+    # Small caps the epochs, which can hide how long both take: it decides the claim
+    # only if GAAF is done before.
     Claim(
         "GAAF needs fewer epochs than dropout",
         "114 (24.8) < 169 (9.7) epochs",

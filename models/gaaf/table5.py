@@ -5,6 +5,9 @@ all six comparisons, while it fits the training set as well as the base. It name
 optimiser and no rates; see models.gaaf.cnn for what is chosen, and why not SGD. The
 epoch that is reported is the best on a validation part, which the paper does not name.
 
+Section 5.2 also states that dropout hinders batch norm, and has no numbers for it: so
+there are arms with dropout behind the hidden dense layers.
+
 Controls: GAAF with a = -1, whose shape is low where a unit is off, and with half the
 rate. The second table shows what the shift does: how much of the gradient goes to nets
 whose units are off, and how far it turns the weights' gradient away from the loss's;

@@ -1,7 +1,7 @@
 """VGG: 3x3 convolutions in stages, each stage ended by a max pooling that halves it.
 
 Source: Simonyan & Zisserman 2015, arXiv:1409.1556, in the form used on 32x32 images:
-one hidden dense layer or none in place of two of 4096. A plan lists the filters of each
+hidden dense layers, if any, are narrower than 4096. A plan lists the filters of each
 convolution, and "M" for a 2x2 max pooling.
 """
 
