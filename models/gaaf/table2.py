@@ -110,7 +110,7 @@ def _measured(quantity: Quantity, records: Sequence[Record], form: str) -> str:
 def draw(figure: Any, records: Sequence[Record]) -> None:
     """G of each layer, published and measured; G of layer1 by epoch and by loss."""
     left, middle, right = figure.subplots(1, 3, width_ratios=(1.3, 1, 1))
-    for index, (arm, colour) in enumerate(zip(ARMS, COLOURS, strict=True)):
+    for index, (arm, colour) in enumerate(zip(ARMS, COLOURS, strict=False)):
         _draw_layers(left, arm, 0.14 * (index - 2.5), colour, records)
         for seed, record in enumerate(records):
             history = record["arms"][arm]["history"]

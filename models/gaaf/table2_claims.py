@@ -83,13 +83,31 @@ def _ratios_text(arm: str) -> str:
     return ", ".join(f"{layer} {published_ratio(arm, layer):.1f}" for layer in LAYERS)
 
 
-def _noise(arm: str, source: str) -> Claim:
+def _noise(arm: str, words: str) -> Claim:
     return Claim(
-        f"{LABELS[arm]} lets more gradient through than the base, in every layer "
-        "(G / G of the base)",
-        "-",
-        source,
+        f"control: {LABELS[arm]} lets more gradient through than the base, in every "
+        "layer (G / G of the base)",
+        words,
+        "beyond the paper",
         _more_than_base(arm),
+        **DECISIVE,
+    )
+
+
+def _as_large_as_dropout(layer: str) -> Claim:
+    """The paper's own numbers contradict it in layer3, by a factor of 3."""
+    numbers = PUBLISHED["gaaf"][layer], PUBLISHED["dropout"][layer]
+    over_dropout = Quantity(
+        "gaaf", f"gradient_batch.{layer}", f"GAAF / dropout {layer}", per="dropout"
+    )
+    return Claim(
+        f"GAAF's gradients are as large as dropout's in {layer}, or larger: two thirds "
+        "of them at least",
+        f"{numbers[0]:.2e} against {numbers[1]:.2e}",
+        "section 5.1, `as large as by dropout`",
+        Ordered(
+            ((2 / 3, over_dropout),), (1.5 * numbers[0] / numbers[1],), logarithmic=True
+        ),
         **DECISIVE,
     )
 
@@ -123,6 +141,7 @@ CLAIMS = (
         _ratios_text("dropout"),
         "Table 2",
         _more_than_base("dropout"),
+        **DECISIVE,
     ),
     Claim(
         "GAAF lets more gradient through than the base, in every layer "
@@ -130,6 +149,7 @@ CLAIMS = (
         _ratios_text("gaaf"),
         "section 5.1 and Table 2",
         _more_than_base("gaaf"),
+        **DECISIVE,
     ),
     Claim(
         "dropout's gradient is around five times the base's (layer2, within 2.5)",
@@ -153,23 +173,10 @@ CLAIMS = (
         ),
         **DECISIVE,
     ),
-    Claim(
-        "GAAF's gradients are as large as dropout's, or larger, in layer1 and layer2",
-        "layer1 1.15E-3 against 5.93E-4, layer2 6.43E-4 against 6.52E-4",
-        "section 5.1, `as large as by dropout`",
-        Ordered(
-            tuple(
-                (gradient("dropout", layer), gradient("gaaf", layer))
-                for layer in ("layer1", "layer2")
-            ),
-            (1.0, 1.0),
-            logarithmic=True,
-        ),
-        form=".2e",
-    ),
-    _noise("noisy", "sections 2.3 and 3.2, `in a similar way`"),
-    _noise("drop_connect", "section 2.3: one of the methods that train with noise"),
-    _noise("weight_noise", "section 2.3: one of the methods that train with noise"),
+    *(_as_large_as_dropout(layer) for layer in LAYERS),
+    _noise("noisy", "in words: noise `allows gradients to flow easily`, section 3.2"),
+    _noise("drop_connect", "not in the paper, which names it in section 2.3"),
+    _noise("weight_noise", "not in the paper, which names it in section 2.3"),
     *_controls("dropout", "dropout"),
     *_controls("gaaf", "GAAF"),
 )

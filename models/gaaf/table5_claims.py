@@ -203,8 +203,8 @@ CONTROLS = (
         **DECIDED,
     ),
     Claim(
-        "control: GAAF is more accurate than the base with smaller steps, too: half "
-        "the rate",
+        "control: with smaller steps, at half the rate, GAAF's accuracy is above the "
+        "base's, too",
         "not tried",
         "control of Table 5",
         Ordered(((accuracy("base"), accuracy("gaaf_half")),), (0.0,)),

@@ -183,17 +183,21 @@ def test_gradients_at_equal_loss_do_not_depend_on_how_fast_networks_learn():
 
 def test_published_numbers_reproduce_every_claim_of_the_paper():
     for claim in CLAIMS:
-        assert verdict(claim, gaaf=1.1) == Verdict.REPRODUCED, claim.name
+        # The paper's own number is a third of dropout's there.
+        own = "as large as dropout's in layer3" in claim.name
+        assert (verdict(claim) == Verdict.REPRODUCED) == (not own), claim.name
 
 
 NOT_MORE = {
     "dropout lets more": {"dropout": 0.15},
     "GAAF lets more": {"gaaf": 0.08},
     "dropout's gradient is around five": {"dropout": 2.0},
-    "GAAF's gradients are as large": {"gaaf": 0.4},
-    "noisy activation lets more": {"noisy": 0.5},
-    "DropConnect lets more": {"drop_connect": 0.4},
-    "weight noise lets more": {"weight_noise": 0.5},
+    "GAAF's gradients are as large as dropout's in layer1": {"gaaf": 0.2},
+    "GAAF's gradients are as large as dropout's in layer2": {"gaaf": 0.4},
+    "GAAF's gradients are as large as dropout's in layer3": {"gaaf": 0.4},
+    "control: noisy activation lets more": {"noisy": 0.5},
+    "control: DropConnect lets more": {"drop_connect": 0.4},
+    "control: weight noise lets more": {"weight_noise": 0.5},
     "control: in one and the same epoch dropout": {"dropout": 0.15},
     "control: at equal training loss dropout": {"dropout": 0.15},
     "control: in one and the same epoch GAAF": {"gaaf": 0.08},

@@ -178,8 +178,8 @@ def test_published_numbers_reproduce_every_claim():
         ("layer3: the average", {"layer3": (1.5, 1.0, 0.5)}),
         ("last layer: the average", {"output": (3.0, 2.0, 1.0)}),
         ("eq. 6 gives", {"layer2": (1.07, 0.9, 0.0)}),
-        ("the variance of lower layers", {"layer3": (1.07, 1.07, -0.1)}),
-        ("control: eq. 6 alone", {"output": (1.97, 2.1, 0.0)}),
+        ("the variance of lower layers", {"layer3": (1.07, 1.2, -0.1)}),
+        ("the variance of lower layers", {"output": (1.97, 2.1, 0.0)}),
         ("control: layer3", {"layer3": (1.07, 0.8, 0.0)}),
         ("control: last layer", {"output": (1.97, 1.2, 0.0)}),
     ],
@@ -199,7 +199,7 @@ def test_a_first_layer_that_varies_does_not_reproduce_the_claim():
 
 def test_what_is_exact_is_decided_on_digits_too():
     verdicts = [verdict(claim, "tiny", "digits") for claim in CLAIMS]
-    assert verdicts.count(Verdict.REPRODUCED) == 6
+    assert verdicts.count(Verdict.REPRODUCED) == 5
     assert verdicts.count(Verdict.NOT_RUN) == 4
 
 
