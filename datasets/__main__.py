@@ -62,7 +62,7 @@ def _parser() -> console.Parser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     helps = {
         "download": "fetch the missing files from their mirrors, then check",
-        "check": "read every file and verify its checksum; no network",
+        "check": "read every file that it needs, verify checksums; no network",
     }
     for command, text in helps.items():
         sub = commands.add_parser(

@@ -46,7 +46,7 @@ def load(
 ) -> Dataset:
     """Load SVHN, images (N, 3, 32, 32), channels red, green, blue; label k is digit k.
 
-    `extra` appends the extra images to the training part, which takes 4 GB of memory.
+    `extra` appends the extra images to the training part, which takes 5 GB of memory.
     `download` fetches the files that are missing into ROOT/svhn first, 246 MB, and 1.3
     GB more with `extra`. `checksums` maps file names to sha256; None reads any files of
     the format, of any N. Raises DataError if a file is missing, damaged or not the

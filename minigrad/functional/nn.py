@@ -176,7 +176,7 @@ def gaaf(
         x: any shape; integers become float32.
         activation: phi: a name that minigrad.nn.GAAF takes, such as "tanh" or "relu",
             or a Curve.
-        shape: s, in (0, 1]: "gaussian", "sigmoid", "laplace", "one", or a Curve;
+        shape: s, in [0, 1]: "gaussian", "sigmoid", "laplace", "one", or a Curve;
             default: the one recommended for an activation given by name.
         k: teeth per unit of x, from 1e-30 to 1e30; see minigrad.nn.GAAF.
         mode: "exact", or "backward_only", which gives phi(x) with the same gradient.

@@ -7,6 +7,7 @@ from minigrad import nn, optim
 from minigrad.errors import FileFormatError
 from minigrad.random import Streams
 from minigrad.serialization import load_training_state, save_training_state
+from models.experiments.data import Examples
 from models.experiments.errors import RunError
 from models.experiments.pool import Job
 
@@ -17,6 +18,7 @@ class Trained(Protocol):
     model: nn.Module
     optimizer: optim.Optimizer
     streams: Streams
+    examples: Examples
 
 
 def save(training: Trained, job: Job, history: list[dict[str, Any]]) -> None:
@@ -26,7 +28,7 @@ def save(training: Trained, job: Job, history: list[dict[str, Any]]) -> None:
         model=training.model,
         optimizer=training.optimizer,
         streams=training.streams,
-        extra={**_identity(job), "history": history},
+        extra={**_identity(training, job), "history": history},
     )
 
 
@@ -44,10 +46,11 @@ def load(training: Trained, job: Job) -> list[dict[str, Any]]:
         raise RunError(
             f"{error}, or delete it to train {job.arm}, seed {job.seed}, from the start"
         ) from None
-    found = {name: extra.get(name) for name in _identity(job)}
-    if found != _identity(job):
+    expected = _identity(training, job)
+    found = {name: extra.get(name) for name in expected}
+    if found != expected:
         raise RunError(
-            f"{job.checkpoint} is a checkpoint of {found}, expected {_identity(job)}; "
+            f"{job.checkpoint} is a checkpoint of {found}, expected {expected}; "
             "delete it and run anew"
         )
     return extra["history"]
@@ -63,5 +66,11 @@ def restore(training: Trained, path: Path) -> dict[str, Any]:
     )
 
 
-def _identity(job: Job) -> dict[str, Any]:
-    return {"training_hash": job.training_hash, "arm": job.arm, "seed": job.seed}
+def _identity(training: Trained, job: Job) -> dict[str, Any]:
+    return {
+        "training_hash": job.training_hash,
+        "arm": job.arm,
+        "seed": job.seed,
+        # Nobody shall take a network that was trained on a copy for one that was not.
+        "official_files": training.examples.official,
+    }

@@ -15,7 +15,7 @@ from models.experiments import report, text
 from models.experiments.errors import CommandError
 from models.experiments.experiment import Experiment
 from models.experiments.results import read_json
-from models.experiments.run import Options, execute, expect_data, plan
+from models.experiments.run import Options, Run, execute, expect_data, plan
 from models.experiments.summary import SHOWN, show_results
 
 BACKENDS = ("numpy", "cupy")
@@ -24,12 +24,12 @@ Data sets are read from $MINIGRAD_DATA, else ~/.cache/minigrad; digits is bundle
 Exit status: 0 done; 1 failed; 2 wrong usage; 130 interrupted by Ctrl-C, 143 by SIGTERM:
 run the same command to go on. A finished run is not repeated; for that, delete its
 folder. Networks are in results/trainings, where experiments that train the same share
-them; with --out they are in that folder.
+them, one at a time; with --out they are inside that folder.
 
 examples:
   python -m models list
   python -m models run gaaf.table4                  seconds, offline
-  python -m models run gaaf --preset small          all tables of a paper, on MNIST
+  python -m models run gaaf --preset small          all of a paper
   python -m models show gaaf.table4
   python -m models report --add results/gaaf.table4/small-mnist
 """
@@ -157,9 +157,9 @@ def _run(options: argparse.Namespace, experiments: Sequence[Experiment]) -> None
         known = dict.fromkeys(name for one in chosen for name in one.datasets)
         _one_of(f"data set of {options.id}", options.dataset, known)
         chosen = [one for one in chosen if options.dataset in one.datasets]
-    runs = [plan(one, _options(options, one, len(chosen) > 1)) for one in chosen]
-    for run in runs:
-        expect_data(run)  # Of all, before hours are spent on the first.
+    paper = options.id in {one.family for one in experiments}
+    runs = [plan(one, _options(options, one, paper)) for one in chosen]
+    _expect_data(runs)
     summaries: list[dict[str, Any]] = []
     for run in runs:
         if summaries:
@@ -170,8 +170,24 @@ def _run(options: argparse.Namespace, experiments: Sequence[Experiment]) -> None
             print(json.dumps({name: summary[name] for name in SHOWN}))
 
 
+def _expect_data(runs: Sequence[Run]) -> None:
+    """Ask for the data of all runs before hours are spent on the first."""
+    reasons: dict[str, list[str]] = {}
+    for run in runs:
+        try:
+            expect_data(run)
+        except DataError as error:
+            reasons.setdefault(str(error), []).append(run.experiment.id)
+    if len(runs) == 1:
+        for reason in reasons:
+            raise DataError(reason)
+    if reasons:
+        texts = (f"{', '.join(ids)}: {reason}" for reason, ids in reasons.items())
+        raise DataError("; ".join(texts))
+
+
 def _options(
-    options: argparse.Namespace, experiment: Experiment, several: bool
+    options: argparse.Namespace, experiment: Experiment, paper: bool
 ) -> Options:
     preset = options.preset or next(iter(experiment.presets))
     _one_of(f"preset of {experiment.id}", preset, experiment.presets)
@@ -181,8 +197,8 @@ def _options(
         dataset=options.dataset,
         seeds=options.seeds,
         backend=_backend(options.backend),
-        out=out / experiment.id if several and out is not None else out,
-        trainings=out / "trainings" if several and out is not None else None,
+        out=out / experiment.id if paper and out is not None else out,
+        trainings=out / "trainings" if paper and out is not None else None,
     )
 
 

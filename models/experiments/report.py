@@ -10,7 +10,7 @@ import models
 from models.experiments.errors import RunError
 from models.experiments.experiment import Experiment
 from models.experiments.results import RunFolder, read_json, write_json, write_text
-from models.experiments.summary import as_json, decisions_of
+from models.experiments.summary import as_json, decisions_of, expected_numbers
 from models.experiments.tables import Table, as_markdown
 from models.experiments.verdicts import Verdict
 
@@ -92,7 +92,8 @@ def overview(experiments: Sequence[Experiment], root: Path = ROOT) -> str:
     ]
     counts = Counter(row[4] for row in rows)
     found = ", ".join(f"{counts[str(v)]} {v}" for v in Verdict if counts[str(v)])
-    header = ("", "claim", "published", "measured", "verdict", "n", "command, minutes")
+    where = "command, processor minutes"
+    header = ("", "claim", "published", "measured", "verdict", "n", where)
     return as_markdown(Table(found or "No results yet", header, tuple(rows)))
 
 
@@ -110,7 +111,7 @@ def _claims(
             decision.numbers,
             str(decision.verdict),
             str(decision.seeds),
-            "" if index else f"`{_command(summary)}`, {minutes:.1f}",
+            "" if index else f"`{_command(summary)}`{_files(summary)}, {minutes:.1f}",
         )
         for index, decision in enumerate(decisions)
     ]
@@ -119,8 +120,15 @@ def _claims(
 def _command(summary: Mapping[str, Any]) -> str:
     return (
         f"python -m models run {summary['id']} --preset {summary['preset']} "
-        f"--dataset {summary['dataset']}"
+        f"--dataset {summary['dataset']} --seeds {summary['seeds']}"
     )
+
+
+def _files(summary: Mapping[str, Any]) -> str:
+    """A remark on the files that were trained on, where there is one to make."""
+    arms = [arm for record in summary["records"] for arm in record["arms"].values()]
+    official = all(arm.get("official_files", True) for arm in arms)
+    return "" if official else ", on a copy of the published files"
 
 
 def section(experiment: Experiment, root: Path = ROOT) -> str:
@@ -136,7 +144,8 @@ def section(experiment: Experiment, root: Path = ROOT) -> str:
 
 def _one(experiment: Experiment, path: Path) -> str:
     summary = read_json(path)
-    tables = experiment.tables(summary["records"])
+    with expected_numbers(experiment):
+        tables = experiment.tables(summary["records"])
     parts = [_caption(summary), *(as_markdown(table) for table in tables)]
     if path.with_suffix(".png").exists():
         parts.append(f"![{path.stem}](results/{path.stem}.png)")
@@ -148,7 +157,7 @@ def _caption(summary: Mapping[str, Any]) -> str:
     minutes = summary["training_seconds"] / 60
     return (
         f"### preset {summary['preset']}, {summary['dataset']}, "
-        f"{summary['seeds']} seeds\n\n"
+        f"{summary['seeds']} seeds{_files(summary)}\n\n"
         f"{minutes:.1f} minutes of processor time for training and measuring on "
         f"{hardware['processor']}, {summary['backend']}, Python {versions['python']}, "
         f"NumPy {versions['numpy']}; configuration {summary['config_hash']}; "

@@ -116,9 +116,12 @@ def execute(run: Run, workers: int) -> dict[str, Any]:
         _open(run)
         _records(run)  # Read for damage only: the summary holds their numbers.
         print(_headline(run, workers))
+        folders = [run.folder.path]
+        if run.folder.shared is not None and run.folder.shared.exists():
+            folders.append(run.folder.shared)
         print(
-            f"already done; delete {run.folder.path} to measure anew, "
-            f"{run.folder.trainings} to train anew"
+            f"already done; to measure anew delete {folders[0]}"
+            + "".join(f", to train anew also {folder}" for folder in folders[1:])
         )
         summary = read_json(run.folder.summary)
     else:
@@ -132,7 +135,6 @@ def execute(run: Run, workers: int) -> dict[str, Any]:
 
 def _complete(run: Run, workers: int) -> dict[str, Any]:
     """Train what is missing, file all and return the summary."""
-    expect_data(run)
     with run.folder.locked():
         circumstances = _open(run)
         print(_headline(run, workers), flush=True)
@@ -187,6 +189,10 @@ def _train(run: Run, workers: int) -> list[dict[str, Any]]:
     """Train what is missing, file each seed as it is complete; return all records."""
     records = _records(run)
     missing = [seed for seed in range(run.seeds) if seed not in records]
+    arms = run.experiment.arms
+    if not all(run.folder.checkpoint(arm, 0).exists() for arm in arms):
+        # What is explained at the end are the networks of seed 0.
+        missing = sorted({0, *missing}) if run.config.epochs else missing
     if missing:
         _train_seeds(run, missing, workers, records)
     return [records[seed] for seed in range(run.seeds)]

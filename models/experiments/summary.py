@@ -1,8 +1,10 @@
 """The summary of a run: claims with verdicts, and every seed's numbers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
+from models.experiments.errors import RunError
 from models.experiments.experiment import Experiment
 from models.experiments.tables import as_text, claims_text
 from models.experiments.verdicts import Decision, decide
@@ -84,18 +86,36 @@ def as_json(decision: Decision) -> dict[str, str]:
 
 
 def decisions_of(experiment: Experiment, summary: Mapping[str, Any]) -> list[Decision]:
-    """Decide the claims again from the numbers that a summary holds."""
-    return decide_all(
-        experiment, summary["preset"], summary["dataset"], summary["records"]
-    )
+    """Decide the claims again from the numbers that a summary holds.
+
+    Raises RunError if it lacks what the experiment of today asks for.
+    """
+    with expected_numbers(experiment):
+        return decide_all(
+            experiment, summary["preset"], summary["dataset"], summary["records"]
+        )
+
+
+@contextmanager
+def expected_numbers(experiment: Experiment) -> Generator[None]:
+    """Raise RunError where the block misses a number in a summary."""
+    try:
+        yield
+    except KeyError as error:
+        raise RunError(
+            f"{experiment.id}: a summary lacks {error}, so it is of an older version "
+            "of the experiment; delete its folder and run it again"
+        ) from None
 
 
 def show_results(experiment: Experiment, summary: Mapping[str, Any]) -> None:
     """Print the tables of published beside measured numbers, and the verdicts."""
-    published, measured = experiment.published_datasets, summary["dataset"]
+    published = experiment.published_datasets
+    with expected_numbers(experiment):
+        measured, tables = summary["dataset"], experiment.tables(summary["records"])
     if measured not in published:
         names = ", ".join(published)
         print(f"\npublished numbers are of {names}, measured ones of {measured}")
-    for table in experiment.tables(summary["records"]):
+    for table in tables:
         print(f"\n{as_text(table)}")
     print(f"\n{claims_text(decisions_of(experiment, summary))}")

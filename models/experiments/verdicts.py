@@ -111,6 +111,8 @@ def _ordered(relation: Ordered, records: Sequence[Record]) -> tuple[Verdict, str
     p_against: list[float] = []
     for index in range(count):
         excess = [relation.excess(index, record) for record in records]
+        if not all(map(math.isfinite, excess)):
+            return Verdict.INCONCLUSIVE, "a number is undefined"
         p_for.append(p_above(excess, 0))
         p_against.append(p_below(excess, relation.effect(index)))
     test = f"one-sided paired t-test over {len(records)} seeds, "

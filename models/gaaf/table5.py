@@ -109,7 +109,7 @@ def _dataset(records: Sequence[Record]) -> str:
 
 def _files(records: Sequence[Record]) -> str:
     """A remark on the files, where there is one to make."""
-    arms = records[0]["arms"].values()
+    arms = [arm for record in records for arm in record["arms"].values()]
     official = all(arm["official_files"] for arm in arms)
     return "" if official else "; not from the published files, but from a copy"
 

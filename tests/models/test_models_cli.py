@@ -1,5 +1,6 @@
 import json
 import re
+import shutil
 import sys
 from dataclasses import replace
 
@@ -114,6 +115,27 @@ def test_experiments_of_one_recipe_share_their_networks(capsys, tmp_path, monkey
     assert {path: path.stat().st_mtime_ns for path in trained} == trained
 
 
+def test_what_an_older_version_left_is_named(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    place = tmp_path / "results" / "gaaf.table4" / "x"
+    place.mkdir(parents=True)
+    (place / "summary.json").write_text('{"dataset": "digits", "preset": "tiny"}')
+    status, line = fails(capsys, "show", "gaaf.table4", experiments=TWO)
+    assert status == 1
+    assert "a summary lacks 'records', so it is of an older version" in line
+
+
+def test_deleted_networks_are_trained_again_where_they_are_wanted(
+    capsys, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    assert main(["run", "gaaf.table4", "--jobs", "1"], TWO) == 0
+    shutil.rmtree(tmp_path / "results" / "trainings")
+    (tmp_path / "results" / "gaaf.table4" / "tiny-digits" / "summary.json").unlink()
+    assert main(["run", "gaaf.table4", "--jobs", "1"], TWO) == 0
+    assert "accuracy %, published" in capsys.readouterr().out
+
+
 def test_all_of_a_paper_goes_into_one_folder(tmp_path):
     assert main(["run", "gaaf", "--jobs", "1", "--out", str(tmp_path)], TWO) == 0
     (networks,) = (tmp_path / "trainings").iterdir()
@@ -134,6 +156,8 @@ def test_a_paper_runs_what_knows_the_data_set(capsys, tmp_path):
         == 0
     )
     assert "gaaf.table2" not in capsys.readouterr().out
+    # Not in the folder itself, where another one of the paper may go later.
+    assert (tmp_path / "gaaf.table4" / "summary.json").exists()
 
 
 def test_data_of_all_experiments_are_asked_for_before_the_first(capsys, tmp_path):
@@ -144,7 +168,7 @@ def test_data_of_all_experiments_are_asked_for_before_the_first(capsys, tmp_path
     status, line = fails(
         *(capsys, "run", "gaaf", "--out", tmp_path), experiments=[TWO[0], other]
     )
-    assert (status, line) == (1, "absent")
+    assert (status, line) == (1, "gaaf.table2: absent")
     assert not list(tmp_path.iterdir())
 
 

@@ -72,7 +72,7 @@ def test_a_finished_run_is_shown_again(start, tiny_run):
     before = {path: path.stat().st_mtime_ns for path in tiny_run.folder.iterdir()}
     out, err = start("run", "gaaf.table4", "--out", tiny_run.folder).communicate()
     assert "published numbers are of mnist, measured ones of digits" in out
-    assert f"already done; delete {tiny_run.folder} to measure anew" in out
+    assert f"already done; to measure anew delete {tiny_run.folder}" in out
     assert "98.23 (0.075)" in out
     assert not err
     assert {path: path.stat().st_mtime_ns for path in before} == before

@@ -95,6 +95,10 @@ def test_what_is_cut_off_decides_nothing_against_an_order(low, high, expected):
     assert ("at its ceiling" in decision.test) == (expected is Verdict.NOT_RUN)
 
 
+def test_what_is_undefined_decides_nothing():
+    assert verdict(RISES, [1.0, 1.1, 1.2], [2.0, 2.1, math.nan]) == Verdict.INCONCLUSIVE
+
+
 def test_tiny_p_values_are_not_worded_as_zero():
     decision = decide(RISES, records([1.0, 1.0], [2.0, 2.0]), "tiny", "digits")
     assert decision.test.endswith("p < 0.001")

@@ -65,8 +65,10 @@ def node_correlations(h: Any) -> Correlations:
     low, high = h.min(axis=0), h.max(axis=0)
     # Not by the variance: the mean of equal numbers may be off by a rounding.
     varies = low != high
-    # Scaled, so that no square of a tiny or huge value leaves float64's range.
-    z = h[:, varies] / xp.maximum(-low, high)[varies]
+    # From 0 to 1, so that no square leaves float64's range, and that what varies in the
+    # last digits of large values is not lost. Halves, as the range itself may overflow.
+    low, high = low[varies] / 2, high[varies] / 2
+    z = (h[:, varies] / 2 - low) / (high - low)
     z = z - z.mean(axis=0)
     z = z / xp.sqrt((z * z).sum(axis=0))
     r = to_host(xp.clip(z.T @ z, -1, 1))

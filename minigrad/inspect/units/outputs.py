@@ -88,7 +88,8 @@ def outputs(model: Any, *patterns: str) -> Generator[Outputs]:
     Args:
         model: a Module.
         *patterns: shell patterns for paths, such as "layer*"; without any all modules
-            are chosen, the model itself under the name "".
+            are chosen, the model itself under the name "". A module that is in several
+            places goes by the first.
 
     Raises ArgumentError for a pattern that no path fits.
 
