@@ -178,9 +178,8 @@ def _expect_data(runs: Sequence[Run]) -> None:
             expect_data(run)
         except DataError as error:
             reasons.setdefault(str(error), []).append(run.experiment.id)
-    if len(runs) == 1:
-        for reason in reasons:
-            raise DataError(reason)
+    if reasons and len(runs) == 1:
+        raise DataError(*reasons)
     if reasons:
         texts = (f"{', '.join(ids)}: {reason}" for reason, ids in reasons.items())
         raise DataError("; ".join(texts))

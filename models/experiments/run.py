@@ -116,12 +116,9 @@ def execute(run: Run, workers: int) -> dict[str, Any]:
         _open(run)
         _records(run)  # Read for damage only: the summary holds their numbers.
         print(_headline(run, workers))
-        folders = [run.folder.path]
-        if run.folder.shared is not None and run.folder.shared.exists():
-            folders.append(run.folder.shared)
         print(
-            f"already done; to measure anew delete {folders[0]}"
-            + "".join(f", to train anew also {folder}" for folder in folders[1:])
+            f"already done; to measure anew delete {run.folder.path}, to train anew "
+            f"also {run.folder.trainings}"
         )
         summary = read_json(run.folder.summary)
     else:
