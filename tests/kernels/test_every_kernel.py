@@ -375,7 +375,17 @@ def test_every_array_that_is_saved_is_read(kernel):
     assert held == read
 
 
-@pytest.mark.parametrize("kernel", KERNELS, ids=by_name)
+@pytest.mark.parametrize(
+    "kernel",
+    [
+        # Those of conv1d and conv2d are the same bugs in a tenth of the time.
+        pytest.param(
+            kernel, marks=[pytest.mark.slow] * kernel.name.startswith("conv3d")
+        )
+        for kernel in KERNELS
+    ],
+    ids=by_name,
+)
 def test_every_planted_bug_is_found_and_named(kernel):
     options = OPTIONS.get(kernel.name, {})
     planted = [m for m in mutants(kernel, CASES[kernel.name][0]) if m.kernel]

@@ -44,7 +44,7 @@ def test_tables_come_from_the_results_that_were_added(root, tiny_run):
     assert "| base | 98.23 (0.075) |" in text
     assert "not run at this scale**" in text
     assert "| [table4](#gaaftable4) | the base network reaches" in text
-    assert "--preset tiny --dataset digits`, " in text
+    assert "--preset tiny --dataset digits --seeds 3`, " in text
     assert "(results/gaaf.table4.tiny-digits.png)" in text
     assert "No results yet: `python -m models run gaaf.table2" in text
     assert "\nbetween\n" in text
