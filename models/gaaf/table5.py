@@ -217,7 +217,9 @@ def draw(figure: Any, records: Sequence[Record]) -> None:
     )
     middle.axhline(0, color="#777777", linewidth=0.8)
     middle.set_ylabel("gain in test accuracy (points)")
-    middle.set_title("Gain over base; of +BN +GAAF, over +BN")
+    middle.set_title("Gain over base, or over +BN for what has it")
+    for axes in (left, middle):
+        axes.tick_params("x", labelsize=8)
     _draw_losses(right, records)
     figure.legend(
         *middle.get_legend_handles_labels(), loc="outside lower center", ncols=2
