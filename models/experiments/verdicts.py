@@ -160,6 +160,14 @@ def mean_std(values: Sequence[float], form: str = ".2f") -> str:
     return f"{format(mean, form)} ({format(std, form)})"
 
 
+def mean_std_of(
+    quantity: Quantity, records: Sequence[Record], form: str = ".2f"
+) -> str:
+    """Word mean and standard deviation of a quantity; `-` if it is undefined."""
+    values = [quantity.of(record) for record in records]
+    return mean_std(values, form) if all(map(math.isfinite, values)) else "-"
+
+
 def mean_and_std(values: Sequence[float]) -> tuple[float, float]:
     """Mean and sample standard deviation; that of one value is 0."""
     std = statistics.stdev(values) if len(values) > 1 else 0.0

@@ -40,6 +40,8 @@ PAPER = (
 RECIPE = "gaaf.mlp"
 MAIN = ("base", "dropout", "gaaf")
 """The arms of the paper."""
+DECISIVE: Any = {"presets": ("small", "full"), "datasets": ("mnist",)}
+"""Where claims about MNIST are decided."""
 LAYERS = ("layer1", "layer2", "layer3")
 CLASSES = 10
 LEGEND = """\

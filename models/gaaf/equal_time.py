@@ -11,18 +11,17 @@ thread with others beside it, so times say how networks compare, and no more tha
 Between the ends of epochs accuracies are interpolated.
 """
 
-import math
 import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from models.experiments.claims import Quantity, Record
+from models.experiments.claims import Record
 from models.experiments.experiment import Experiment
 from models.experiments.figures import COLOURS
 from models.experiments.metrics import History
 from models.experiments.pool import Hooks, Job
 from models.experiments.tables import Table
-from models.experiments.verdicts import mean_and_std, mean_std
+from models.experiments.verdicts import mean_and_std, mean_std, mean_std_of
 from models.gaaf import common
 from models.gaaf.arms import LABELS
 from models.gaaf.common import MAIN, PAPER, RECIPE, explain, prepare, presets
@@ -108,26 +107,23 @@ def _levels(records: Sequence[Record]) -> str:
     return "-".join(map(str, dict.fromkeys((found[0], found[-1])))) if found else "?"
 
 
-def _cell(quantity: Quantity, records: Sequence[Record], form: str) -> str:
-    values = [quantity.of(record) for record in records]
-    return mean_std(values, form) if all(map(math.isfinite, values)) else "-"
-
-
 def _accuracies(arm: str, records: Sequence[Record]) -> tuple[str, ...]:
     quantities = (
         *(after(arm, count) for count in AFTER),
         *(in_time_of(arm, count) for count in (*AFTER[:-1], None)),
     )
-    return (LABELS[arm], *(_cell(one, records, ".2f") for one in quantities))
+    return (LABELS[arm], *(mean_std_of(one, records, ".2f") for one in quantities))
 
 
 def _times(arm: str, records: Sequence[Record]) -> tuple[str, ...]:
     return (
         LABELS[arm],
-        _cell(epoch_seconds(arm), records, ".2f"),
-        "1" if arm == "base" else _cell(epoch_seconds(arm, "base"), records, ".2f"),
-        _cell(epochs_to_level(arm), records, ".1f"),
-        _cell(seconds_to_level(arm), records, ".1f"),
+        mean_std_of(epoch_seconds(arm), records, ".2f"),
+        "1"
+        if arm == "base"
+        else mean_std_of(epoch_seconds(arm, "base"), records, ".2f"),
+        mean_std_of(epochs_to_level(arm), records, ".1f"),
+        mean_std_of(seconds_to_level(arm), records, ".1f"),
         *_to_98(arm, records),
     )
 

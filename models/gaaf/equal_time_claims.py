@@ -2,10 +2,10 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 from models.experiments.claims import Claim, Near, Ordered, Quantity, Record
 from models.gaaf.arms import LABELS
+from models.gaaf.common import DECISIVE
 from models.gaaf.measures.curves import at_epoch
 
 AFTER = (5, 10, 20)
@@ -16,7 +16,6 @@ NOTICEABLE = 0.12
 """Points that Table 4 has GAAF above the base; a smaller lead counts against it."""
 SOONER = 169 / 114
 """Table 4: epochs of dropout over epochs of GAAF."""
-DECISIVE: Any = {"presets": ("small", "full"), "datasets": ("mnist",)}
 
 
 def total_seconds(record: Record, arm: str) -> float:

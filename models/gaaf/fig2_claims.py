@@ -1,9 +1,7 @@
 """What Fig. 2 and section 3.2 state of saturated nets, and what decides it."""
 
-from typing import Any
-
 from models.experiments.claims import Claim, Ordered, Quantity
-from models.gaaf.common import LAYERS
+from models.gaaf.common import DECISIVE, LAYERS
 
 SHAKEN = ("layer2", "layer3")
 """Layers with dropout below them; nets of layer1 do not move."""
@@ -11,7 +9,6 @@ VARIANCE = 1.07
 """Of nets of layer2 and layer3, Table 3."""
 AT = (0, 1, 2, 3, 4)
 """Nets for which the schematic is tabled."""
-DECISIVE: Any = {"presets": ("small", "full"), "datasets": ("mnist",)}
 
 
 def of(metric: str, label: str = "", arm: str = "dropout") -> Quantity:

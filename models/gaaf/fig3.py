@@ -31,7 +31,16 @@ from models.experiments.tables import Table
 from models.experiments.verdicts import mean_std
 from models.gaaf import common
 from models.gaaf.arms import LABELS
-from models.gaaf.common import LAYERS, MAIN, PAPER, RECIPE, explain, prepare, presets
+from models.gaaf.common import (
+    DECISIVE,
+    LAYERS,
+    MAIN,
+    PAPER,
+    RECIPE,
+    explain,
+    prepare,
+    presets,
+)
 from models.gaaf.measures.nodes import on_test_set
 
 SATURATED = 2.0
@@ -41,7 +50,6 @@ EDGES = numpy.linspace(-10, 10, 81)
 RATES = "rate842"
 """The control arm."""
 ARMS = (*MAIN, RATES)
-DECISIVE: Any = {"presets": ("small", "full"), "datasets": ("mnist",)}
 
 PRESETS = presets()
 

@@ -1,9 +1,8 @@
 """What sections 1 and 5.2 state of flat regions, and what decides it."""
 
-from typing import Any
-
 from models.experiments.claims import Claim, Near, Ordered, Quantity
 from models.gaaf.arms import LABELS
+from models.gaaf.common import DECISIVE
 
 RADIUS = 0.5
 """Rises of loss and error are compared at this relative length of a step."""
@@ -13,7 +12,6 @@ CURVES = {
     "layer_train": ("layer", "train"),
 }
 """Name -> what a step is relative to, and on which images the loss is taken."""
-DECISIVE: Any = {"presets": ("small", "full"), "datasets": ("mnist",)}
 
 
 def of(arm: str, metric: str, label: str = "") -> Quantity:

@@ -29,11 +29,11 @@ from models.experiments.figures import COLOURS
 from models.experiments.loop import Training
 from models.experiments.pool import Hooks, Job
 from models.experiments.tables import Table
-from models.experiments.verdicts import mean_and_std, mean_std
+from models.experiments.verdicts import mean_and_std, mean_std_of
 from models.gaaf import common
 from models.gaaf.arms import LABELS
 from models.gaaf.common import LAYERS, PAPER, RECIPE, explain, prepare, presets
-from models.gaaf.measures.nodes import on_test_set
+from models.gaaf.measures.nodes import on_test_set, with_sawtooth
 from models.gaaf.shapes_claims import CLAIMS, accuracy, saturated
 
 SHAPES = ("narrow", "wide", "laplace", "one", "saturated")
@@ -57,9 +57,7 @@ def measure(training: Training, job: Job) -> dict[str, Any]:
         "saturated": saturated_percent(on_test_set(training, *LAYERS))
     }
     if any(isinstance(module, nn.GAAF) for module in training.model.modules()):
-        # nn.GAAF leaves g out of the value in evaluation; in training it is there.
-        test = training.examples.test
-        measured["sawtooth_test_accuracy"] = training.accuracy(test, training=True)
+        measured |= with_sawtooth(training)
     return measured
 
 
@@ -74,10 +72,6 @@ def saturated_percent(nets: dict[str, Any]) -> dict[str, float]:
 
 def _gradient_ratio(arm: str, layer: str) -> Quantity:
     return Quantity(arm, f"gradient_batch.{layer}", "", per="base")
-
-
-def _cell(quantity: Quantity, records: Sequence[Record], form: str) -> str:
-    return mean_std([quantity.of(record) for record in records], form)
 
 
 def tables(records: Sequence[Record]) -> list[Table]:
@@ -111,26 +105,26 @@ def tables(records: Sequence[Record]) -> list[Table]:
 
 
 def _accuracies(arm: str, records: Sequence[Record]) -> tuple[str, ...]:
-    with_sawtooth = "sawtooth_test_accuracy" in records[0]["arms"][arm]
+    has_sawtooth = "sawtooth_test_accuracy" in records[0]["arms"][arm]
     sawtooth = Quantity(arm, "sawtooth_test_accuracy", "")
-    gain = _cell(accuracy(arm, "base"), records, ".2f")
+    gain = mean_std_of(accuracy(arm, "base"), records, ".2f")
     return (
         LABELS[arm],
-        _cell(accuracy(arm), records, ".2f"),
+        mean_std_of(accuracy(arm), records, ".2f"),
         "-" if arm == "base" else gain,
-        _cell(Quantity(arm, "best_epoch", ""), records, ".1f"),
-        _cell(Quantity(arm, "last_train_loss", ""), records, ".1e"),
-        _cell(sawtooth, records, ".2f") if with_sawtooth else "-",
-        _cell(Quantity(arm, "last_test_accuracy", ""), records, ".2f"),
+        mean_std_of(Quantity(arm, "best_epoch", ""), records, ".1f"),
+        mean_std_of(Quantity(arm, "last_train_loss", ""), records, ".1e"),
+        mean_std_of(sawtooth, records, ".2f") if has_sawtooth else "-",
+        mean_std_of(Quantity(arm, "last_test_accuracy", ""), records, ".2f"),
     )
 
 
 def _nets(arm: str, records: Sequence[Record]) -> tuple[str, ...]:
     places = ("all", *LAYERS)
-    ratios = (_cell(_gradient_ratio(arm, x), records, ".2f") for x in LAYERS)
+    ratios = (mean_std_of(_gradient_ratio(arm, x), records, ".2f") for x in LAYERS)
     return (
         LABELS[arm],
-        *(_cell(saturated(arm, place), records, ".1f") for place in places),
+        *(mean_std_of(saturated(arm, place), records, ".1f") for place in places),
         *(("1",) * len(LAYERS) if arm == "base" else ratios),
     )
 

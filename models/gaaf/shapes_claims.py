@@ -1,9 +1,8 @@
 """What sections 3 to 5 state of the shape s(x) and of K, and what decides it."""
 
-from typing import Any
-
 from models.experiments.claims import Claim, Near, Ordered, Quantity
 from models.gaaf.arms import LABELS
+from models.gaaf.common import DECISIVE
 
 GAIN = 0.12
 """Points that Table 4 has GAAF above the base; a smaller difference of accuracies
@@ -12,7 +11,6 @@ SAME = 0.1
 """Points within which accuracies count as the same: less than that gain."""
 FURTHER = 1.0
 """Percent of nets; a smaller shift counts against a claim."""
-DECISIVE: Any = {"presets": ("small", "full"), "datasets": ("mnist",)}
 
 
 def accuracy(arm: str, minus: str | None = None) -> Quantity:

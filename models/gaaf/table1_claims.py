@@ -4,7 +4,7 @@ from typing import Any
 
 from models.experiments.claims import Claim, Ordered, Quantity
 from models.gaaf.arms import LABELS
-from models.gaaf.common import LAYERS
+from models.gaaf.common import DECISIVE, LAYERS
 from models.gaaf.measures.nodes import THRESHOLDS, above
 
 PUBLISHED = {
@@ -22,7 +22,6 @@ PUBLISHED = {
 """Pairs with |r| above THRESHOLDS, out of PAIRS."""
 PAIRS = {"layer1": 130_816, "layer2": 32_640, "layer3": 32_640}
 """All pairs of 512, 256 and 256 nodes; the paper does not print them."""
-DECISIVE: Any = {"presets": ("small", "full"), "datasets": ("mnist",)}
 
 
 def count(arm: str, layer: str, threshold: float, values: str = "nodes") -> Quantity:

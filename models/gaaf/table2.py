@@ -17,7 +17,6 @@ with their gradient of 0. Where no G_sample is given, one noise for a whole batc
 no gradient of a single example.
 """
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -26,7 +25,7 @@ from models.experiments.experiment import Experiment
 from models.experiments.figures import COLOURS
 from models.experiments.pool import Hooks, Job
 from models.experiments.tables import Table
-from models.experiments.verdicts import mean_and_std, mean_std
+from models.experiments.verdicts import mean_and_std, mean_std_of
 from models.gaaf import common
 from models.gaaf.arms import LABELS
 from models.gaaf.common import LAYERS, MAIN, PAPER, RECIPE, explain, prepare, presets
@@ -87,24 +86,19 @@ def _row(arm: str, layer: str, records: Sequence[Record]) -> tuple[str, ...]:
     sample = Quantity(arm, f"gradient_sample.{layer}", "")
 
     def measured_ratio(quantity: Quantity) -> str:
-        return "1" if based else _measured(quantity, records, ".2f")
+        return "1" if based else mean_std_of(quantity, records, ".2f")
 
     return (
         layer,
         LABELS[arm],
         f"{PUBLISHED[arm][layer]:.2e}" if published else "-",
-        _measured(gradient(arm, layer), records, ".2e"),
+        mean_std_of(gradient(arm, layer), records, ".2e"),
         "1" if based else f"{published_ratio(arm, layer):.1f}" if published else "-",
         measured_ratio(ratio(arm, layer)),
         measured_ratio(ratio_in_control_epoch(arm, layer)),
         measured_ratio(ratio_at_common_loss(arm, layer)),
-        _measured(sample, records, ".2e") if with_samples else "-",
+        mean_std_of(sample, records, ".2e") if with_samples else "-",
     )
-
-
-def _measured(quantity: Quantity, records: Sequence[Record], form: str) -> str:
-    values = [quantity.of(record) for record in records]
-    return mean_std(values, form) if all(map(math.isfinite, values)) else "-"
 
 
 def draw(figure: Any, records: Sequence[Record]) -> None:

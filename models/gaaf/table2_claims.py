@@ -2,11 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from models.experiments.claims import Claim, Near, Ordered, Quantity, Record
 from models.gaaf.arms import LABELS
-from models.gaaf.common import LAYERS
+from models.gaaf.common import DECISIVE, LAYERS
 from models.gaaf.measures.curves import at_loss
 
 PUBLISHED = {
@@ -18,7 +17,6 @@ NOISES = ("noisy", "drop_connect", "weight_noise")
 """Noise of which the paper speaks without numbers."""
 NOTICEABLE = 1.5
 """For them: a smaller ratio to the base counts against a claim."""
-DECISIVE: Any = {"presets": ("small", "full"), "datasets": ("mnist",)}
 
 
 def common_loss(record: Record) -> float:

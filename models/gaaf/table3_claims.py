@@ -1,8 +1,7 @@
 """What Table 3, eq. 6 and section 3.2 state of variances, and what decides it."""
 
-from typing import Any
-
 from models.experiments.claims import Claim, Near, Ordered, Quantity
+from models.gaaf.common import DECISIVE
 
 NAMES = {
     "output": "last layer",
@@ -16,7 +15,6 @@ HIGHER = ("layer3", "output")
 """Layers whose input is random itself."""
 TOLERANCE = 0.3
 """Of the published variances, which grow in training: 30 %."""
-DECISIVE: Any = {"presets": ("small", "full"), "datasets": ("mnist",)}
 
 
 def of(layer: str, metric: str, label: str = "") -> Quantity:

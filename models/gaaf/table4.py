@@ -20,6 +20,7 @@ from models.gaaf.common import (
     prepare,
     presets,
 )
+from models.gaaf.measures.nodes import with_sawtooth
 
 ACCURACY = {"base": (98.23, 0.075), "dropout": (98.40, 0.034), "gaaf": (98.35, 0.059)}
 EPOCHS = {"base": (82, 16.6), "dropout": (169, 9.7), "gaaf": (114, 24.8)}
@@ -118,9 +119,7 @@ def train(job: Job, hooks: Hooks) -> dict[str, Any]:
 
 
 def _sawtooth(training: Training, job: Job) -> dict[str, Any]:
-    # nn.GAAF leaves g out of the value in evaluation; in training it is there.
-    test = training.examples.test
-    return {"sawtooth_test_accuracy": training.accuracy(test, training=True)}
+    return with_sawtooth(training)
 
 
 def tables(records: Sequence[Record]) -> list[Table]:

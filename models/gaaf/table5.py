@@ -28,11 +28,12 @@ from models.experiments.figures import COLOURS, compare
 from models.experiments.loop import Training
 from models.experiments.pool import Hooks, Job
 from models.experiments.tables import Table
-from models.experiments.verdicts import mean_and_std, mean_std
+from models.experiments.verdicts import mean_and_std, mean_std_of
 from models.gaaf import cnn
 from models.gaaf.cnn import ARMS, RECIPE, CnnConfig, prepare
 from models.gaaf.common import PAPER
 from models.gaaf.measures.dead_side import dead_side, explain
+from models.gaaf.measures.nodes import with_sawtooth
 from models.gaaf.table5_claims import (
     ACCURACY,
     CLAIMS,
@@ -97,9 +98,7 @@ def train(job: Job, hooks: Hooks) -> dict[str, Any]:
 def _measure(training: Training, job: Job) -> dict[str, Any]:
     measured: dict[str, Any] = {}
     if job.arm == "gaaf":
-        # nn.GAAF leaves g out of the value in evaluation; in training it is there.
-        with_g = training.accuracy(training.examples.test, training=True)
-        measured["sawtooth_test_accuracy"] = with_g
+        measured |= with_sawtooth(training)
     return measured | dead_side(training, job.config.batch_size)
 
 
@@ -143,19 +142,15 @@ def _row(arm: str, dataset: str, records: Sequence[Record]) -> tuple[str, ...]:
     if arm in WITHOUT:
         points = published_gain(dataset, arm)
         text = "-" if math.isnan(points) else f"{points:+.2f}"
-        gains = text, _over(gain(arm), records)
+        gains = text, mean_std_of(gain(arm), records)
     return (
         ARMS[arm].label,
         "-" if number is None else f"{number:.2f}",
-        _over(accuracy(arm), records),
+        mean_std_of(accuracy(arm), records),
         *gains,
-        _over(Quantity(arm, "best_test_accuracy", ""), records),
-        _over(train_accuracy(arm), records),
+        mean_std_of(Quantity(arm, "best_test_accuracy", ""), records),
+        mean_std_of(train_accuracy(arm), records),
     )
-
-
-def _over(quantity: Quantity, records: Sequence[Record], form: str = ".2f") -> str:
-    return mean_std([quantity.of(record) for record in records], form)
 
 
 SHIFTS = {"gaaf": "a = 4", "gaaf_a-1": "a = -1"}
@@ -184,7 +179,10 @@ def _layer(layer: str, records: Sequence[Record]) -> tuple[str, ...]:
 
     cells = [
         measured("base", "gradient_batch", ".2e"),
-        *(_over(ratio(arm, layer), records, ".3g") for arm in ("gaaf", "bn_gaaf")),
+        *(
+            mean_std_of(ratio(arm, layer), records, ".3g")
+            for arm in ("gaaf", "bn_gaaf")
+        ),
     ]
     for arm in SHIFTS:
         cells += [

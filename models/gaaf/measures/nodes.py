@@ -32,6 +32,15 @@ def on_test_set(training: Training, *paths: str) -> dict[str, ndarray]:
     }
 
 
+def with_sawtooth(training: Training) -> dict[str, float]:
+    """Test a network of GAAF with g in its values, in percent.
+
+    nn.GAAF leaves g out of the value in evaluation; in training it is there.
+    """
+    test = training.examples.test
+    return {"sawtooth_test_accuracy": training.accuracy(test, training=True)}
+
+
 def above(threshold: float) -> str:
     """Name the count of pairs with |r| > threshold.
 
