@@ -103,6 +103,7 @@ from minigrad.functional.shaping import (
     take,
     transpose,
 )
+from minigrad.functional.threshold import sign
 from minigrad.functional.upsampling import interpolate
 
 __all__ = [
@@ -180,6 +181,7 @@ __all__ = [
     "rnn",
     "scaled_dot_product_attention",
     "sigmoid",
+    "sign",
     "silu",
     "sin",
     "softmax",

@@ -35,6 +35,7 @@ from minigrad.kernels import (
     reductions,
     rnn,
     shaping,
+    sign,
     softmax,
     upsampling,
 )
@@ -122,6 +123,7 @@ KERNELS: Final[tuple[Kernel, ...]] = (
     rnn.RNN_KERNEL,
     rnn.RNN_MASKED_KERNEL,
     activations.SIGMOID_KERNEL,
+    sign.KERNEL,
     gated.SILU_KERNEL,
     elementary.SIN_KERNEL,
     softmax.SOFTMAX_KERNEL,

@@ -28,6 +28,7 @@ from minigrad.backend import array_module, elementwise
 from minigrad.errors import ArgumentError, got
 from minigrad.kernels._analytic import within
 from minigrad.kernels._arguments import is_real
+from minigrad.kernels._curve import Curve
 from minigrad.kernels._gaaf_curves import (
     ACTIVATIONS,
     ELU,
@@ -46,7 +47,6 @@ from minigrad.kernels._gaaf_curves import (
     SOFTPLUS,
     SOFTSIGN,
     TANH,
-    Curve,
     gaussian,
     laplace,
     shifted_sigmoid,

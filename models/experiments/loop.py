@@ -3,8 +3,8 @@
 import math
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import datasets
@@ -39,6 +39,18 @@ class Probe(Protocol):
         ...
 
 
+class NoProbe:
+    """Measures nothing."""
+
+    def watch(self, iteration: int) -> AbstractContextManager[None]:
+        """Leave the backward pass alone."""
+        return nullcontext()
+
+    def finish_epoch(self) -> dict[str, Any]:
+        """Return no measures."""
+        return {}
+
+
 @dataclass
 class Training:
     """A network in training.
@@ -58,7 +70,7 @@ class Training:
     examples: Examples
     batch_size: int
     seed: int
-    probe: Probe
+    probe: Probe = field(default_factory=NoProbe)
     as_input: Callable[[Any], Any] = as_rows
     augment: Transform | None = None
     rate: Callable[[int], float] | None = None

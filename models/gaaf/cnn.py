@@ -15,7 +15,6 @@ momentum 0.9, and the rate of 0.01 that suits the base it overflows in a dozen s
 """
 
 import sys
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,14 +24,14 @@ import numpy
 
 from datasets import augment
 from minigrad import nn, optim
-from minigrad.backend import use_backend
 from minigrad.kernels.gaaf import shifted_sigmoid
 from minigrad.random import Streams
 from models.experiments import checkpoint
 from models.experiments.data import Examples, Part, load_examples
-from models.experiments.loop import Training, fit
-from models.experiments.metrics import averages, summarize
+from models.experiments.loop import Training
+from models.experiments.metrics import averages
 from models.experiments.pool import Hooks, Job
+from models.experiments.trained import Measure, train_and_measure
 from models.gaaf.measures.probe import GradientProbe
 from models.networks.vgg import FOUR_CONV, SMALL, TINY, VGG10, Plan, vgg
 
@@ -213,31 +212,21 @@ def _moved(images: Any, rng: numpy.random.Generator) -> Any:
     return augment.random_flip(augment.random_crop(images, rng, pad=4), rng)
 
 
-Measure = Callable[[Training, Job], dict[str, Any]]
-
-
 def train(job: Job, hooks: Hooks, measure: Measure | None = None) -> dict[str, Any]:
     """Train the network of a job and return its metrics and its history."""
-    config: CnnConfig = job.config
-    # What overflows is seen in the loss, where it raises an error that says more.
-    with use_backend(job.backend), numpy.errstate(all="ignore"):
-        training = build(config, job.arm, job.seed)
-        history = fit(training, job, hooks)
-        started = time.process_time()
+
+    def also(training: Training, job: Job) -> dict[str, Any]:
         images, labels = training.examples.train
         seen = Part(images[:SEEN], labels[:SEEN])
-        measured = {"train_accuracy": training.accuracy(seen)}
-        measured |= measure(training, job) if measure else {}
-    return {
-        "training_hash": job.training_hash,
-        "dataset": config.dataset,
-        "official_files": training.examples.official,
-        **summarize(history),
-        "measuring_seconds": time.process_time() - started,
-        **measured,
-        "gradient_batch": averages(history, "gradient_batch"),
-        "history": history,
-    }
+        return {
+            "dataset": job.config.dataset,
+            "official_files": training.examples.official,
+            "train_accuracy": training.accuracy(seen),
+            **(measure(training, job) if measure else {}),
+        }
+
+    result = train_and_measure(job, hooks, build, also)
+    return {**result, "gradient_batch": averages(result["history"], "gradient_batch")}
 
 
 def restore(config: CnnConfig, arm: str, path: Path) -> Training:

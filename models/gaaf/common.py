@@ -11,25 +11,22 @@
 | G_k, eq. 5 | gradient_sample: mean over examples n of mean abs dE_n/dW |
 """
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy
-
 from minigrad import nn, optim
-from minigrad.backend import use_backend
-from minigrad.inspect import Flow, gradient_flow
+from minigrad.inspect import Flow
 from minigrad.random import Streams
 from models.experiments import checkpoint
 from models.experiments.config import Preset
 from models.experiments.data import Examples, load_examples
 from models.experiments.experiment import Explanation
-from models.experiments.loop import Training, fit
-from models.experiments.metrics import averages, summarize
+from models.experiments.loop import Training
+from models.experiments.metrics import averages
 from models.experiments.pool import Hooks, Job
+from models.experiments.trained import Measure, record_flow, train_and_measure
 from models.gaaf.arms import ARMS, activation_of
 from models.gaaf.measures.probe import GradientProbe
 from models.networks.mlp import mlp
@@ -188,30 +185,17 @@ def _hidden_weights(model: nn.Module) -> dict[str, tuple[str, Any]]:
     }
 
 
-Measure = Callable[[Training, Job], dict[str, Any]]
-"""What an experiment asks of a trained network: its metrics, by name."""
-
-
 def train(job: Job, hooks: Hooks, measure: Measure | None = None) -> dict[str, Any]:
     """Train the network of a job and return its metrics and its history."""
-    config: GaafConfig = job.config
-    # What overflows is seen in the loss, where it raises an error that says more.
-    with use_backend(job.backend), numpy.errstate(all="ignore"):
-        training = build(config, job.arm, job.seed)
-        history = fit(training, job, hooks)
-        started = time.process_time()
-        measured = measure(training, job) if measure else {}
-    control_epoch = min(config.control_epoch, len(history))
+    result = train_and_measure(job, hooks, build, measure)
+    history = result["history"]
+    control_epoch = min(job.config.control_epoch, len(history))
     return {
-        "training_hash": job.training_hash,
-        **summarize(history),
-        "measuring_seconds": time.process_time() - started,
-        **measured,
+        **result,
         "gradient_batch": averages(history, "gradient_batch"),
         "gradient_sample": averages(history, "gradient_sample"),
         "control_epoch": control_epoch,
         "gradient_batch_control": history[control_epoch - 1]["gradient_batch"],
-        "history": history,
     }
 
 
@@ -220,15 +204,6 @@ def restore(config: GaafConfig, arm: str, path: Path) -> Training:
     training = build(config, arm, 0)
     checkpoint.restore(training, path)
     return training
-
-
-def record_flow(training: Training, size: int) -> Flow:
-    """Record the backward pass of the first size training examples."""
-    images, labels = training.examples.train
-    training.model.train()
-    with gradient_flow(training.model) as flow:
-        training.loss(images[:size], labels[:size]).backward()
-    return flow
 
 
 def explain(config: GaafConfig, checkpoints: Mapping[str, Path]) -> Explanation:

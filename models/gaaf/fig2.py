@@ -29,6 +29,7 @@ from models.experiments.experiment import Experiment, Explanation
 from models.experiments.loop import Training
 from models.experiments.pool import Hooks, Job
 from models.experiments.tables import Table
+from models.experiments.trained import record_flow
 from models.experiments.verdicts import mean_std
 from models.gaaf import common
 from models.gaaf.arms import ARMS
@@ -255,7 +256,7 @@ def _sketch(records: Sequence[Record]) -> Table:
 def explain(config: Any, checkpoints: Mapping[str, Path]) -> Explanation:
     """Show what the masks change in the gradients of the dropout network of seed 0."""
     training = common.restore(config, "dropout", checkpoints["dropout"])
-    flow = common.record_flow(training, config.batch_size)
+    flow = record_flow(training, config.batch_size)
     images, labels = (part[: config.batch_size] for part in training.examples.train)
     training.model.eval()
     with gradient_flow(training.model) as still:

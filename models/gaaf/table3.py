@@ -26,6 +26,7 @@ from models.experiments.figures import COLOURS
 from models.experiments.loop import Training
 from models.experiments.pool import Hooks, Job
 from models.experiments.tables import Table
+from models.experiments.trained import record_flow
 from models.experiments.verdicts import mean_and_std, mean_std
 from models.gaaf import common
 from models.gaaf.common import PAPER, RECIPE, prepare, presets
@@ -190,7 +191,7 @@ def _draw_nodes(axes: Any, nodes: Mapping[str, Sequence[float]]) -> None:
 def explain(config: Any, checkpoints: Mapping[str, Path]) -> Explanation:
     """Show what the masks change in the gradients of the dropout network of seed 0."""
     training = common.restore(config, "dropout", checkpoints["dropout"])
-    flow = common.record_flow(training, config.batch_size)
+    flow = record_flow(training, config.batch_size)
     images, labels = training.examples.train
     size = config.batch_size
     training.model.eval()

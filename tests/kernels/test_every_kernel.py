@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from minigrad.backend import _elementwise, registered
 from minigrad.errors import ArgumentError, DTypeError, GradientCheckError
 from minigrad.inspect import along, gradient_flow
-from minigrad.kernels import KERNELS
+from minigrad.kernels import KERNELS, adapters
 from minigrad.tape import apply, tensor
 from minigrad.testing import (
     Case,
@@ -241,6 +241,7 @@ CASES = {
     "rnn": [recurrent(1, "h0"), recurrent(1, "h0", nonlinearity="relu")],
     "rnn_masked": [recurrent(1, "h0", mask=True, reverse=True)],
     "sigmoid": [X],
+    "sign": [case({"adapter": name}, x=normal(3, 4)) for name in adapters.ADAPTERS],
     "silu": [X],
     "sin": [X],
     "softmax": [X, case({"axis": 0}, x=normal(3, 2, 2))],

@@ -153,6 +153,7 @@ RECIPES: Final[dict[str, Recipe]] = {
     "relu": _X,
     "rnn": _recurrent(1, "h0"),
     "sigmoid": _X,
+    "sign": _X,
     "silu": _X,
     "sin": _X,
     "softmax": _X,

@@ -1,0 +1,32 @@
+"""Functions with steps, whose backward is that of a smooth one in their place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from minigrad.kernels import sign as sign_kernel
+from minigrad.kernels.adapters import Adapter
+from minigrad.tape import Tensor, apply
+
+
+def sign(x: Any, adapter: Adapter = "tanh", zero: int = 0) -> Tensor:
+    """Take the sign of x, -1, 0 or 1; the gradient is dy g'(x), g the adapter.
+
+    The value does not depend on the adapter. The one term is `adapter`. See
+    minigrad.kernels.adapters.
+
+    Args:
+        x: any shape; float.
+        adapter: "identity" (straight-through estimator), "hardtanh" (saturated),
+            "tanh", "ramp", "lecun_tanh", "sigmoid", "arctan", "softsign"; a function
+            with its derivative as a minigrad.kernels.adapters.Curve; or a kernel.
+        zero: the sign of 0: 0, -1 or 1.
+
+    >>> from minigrad.tape import tensor
+    >>> x = tensor([-2.0, 0.5], requires_grad=True)
+    >>> y = sign(x)
+    >>> y.sum().backward()
+    >>> y.tolist(), [round(dx, 2) for dx in x.grad.tolist()]
+    ([-1.0, 1.0], [0.07, 0.79])
+    """
+    return apply(sign_kernel.KERNEL, x, adapter=adapter, zero=zero)

@@ -1,0 +1,42 @@
+"""Layers with steps, whose backward is that of a smooth function in their place."""
+
+from __future__ import annotations
+
+import numpy
+
+from minigrad import functional as F
+from minigrad.kernels.adapters import Adapter, adapter_of
+from minigrad.nn.module import Module
+from minigrad.tape import Tensor
+
+
+class Sign(Module):
+    """Hard threshold: -1, 0 or 1, with the gradient dy g'(x) of an adapter g.
+
+    Args:
+        adapter: "identity" (straight-through estimator), "hardtanh" (saturated),
+            "tanh", "ramp", "lecun_tanh", "sigmoid", "arctan", "softsign"; a function
+            with its derivative as a minigrad.kernels.adapters.Curve; or a kernel.
+        zero: the sign of 0: 0, -1 or 1.
+
+    Source: Li, Ni, Sheng & Zhao 2019, "Gradient Adapter for Hard-Threshold Deep Neural
+    Networks", section 3.1.
+
+    >>> from minigrad import nn, tensor
+    >>> nn.Sign("hardtanh")(tensor([0.5, -3.0])).tolist()
+    [1.0, -1.0]
+    """
+
+    def __init__(self, adapter: Adapter = "tanh", zero: int = 0) -> None:
+        self.adapter, self.zero = adapter, zero
+        # What is wrong is refused here, not in the middle of a training.
+        F.sign(Tensor(numpy.zeros(0, "float32")), adapter, zero)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Take the sign of x, element by element."""
+        return F.sign(x, self.adapter, self.zero)
+
+    def extra_repr(self) -> str:
+        """Describe the adapter."""
+        zero = f", zero={self.zero}" if self.zero else ""
+        return f"adapter={adapter_of(self.adapter).name!r}{zero}"

@@ -1,0 +1,1 @@
+"""Reproduction of the paper on gradient adapters for networks of hard thresholds."""
