@@ -119,6 +119,7 @@ def draw(figure: Any, records: Sequence[Record]) -> None:
     left.set_ylabel("G (nats per unit of weight)")
     left.set_title("Mean over training")
     middle.set_xlabel("epoch")
+    middle.xaxis.get_major_locator().set_params(integer=True)
     middle.set_ylabel("G of layer1 (nats per unit of weight)")
     middle.set_title("Layer1 by epoch, a line per seed")
     right.set_xlabel("training loss of the epoch (nats)")
