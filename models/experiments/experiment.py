@@ -66,3 +66,8 @@ class Experiment:
     def family(self) -> str:
         """The paper's short name: the part of the id before the dot."""
         return self.id.partition(".")[0]
+
+    @property
+    def folder(self) -> str:
+        """The paper's folder in models/: the package that its train is in."""
+        return self.train.__module__.split(".")[-2]

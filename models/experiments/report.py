@@ -20,7 +20,7 @@ ROOT = Path(models.__file__).parent
 def committed(experiment: Experiment, root: Path = ROOT) -> list[Path]:
     """Results files of an experiment, models/<paper>/results/<id>.*.json."""
     return sorted(
-        (root / experiment.family / "results").glob(f"{experiment.id}.*.json")
+        (root / experiment.folder / "results").glob(f"{experiment.id}.*.json")
     )
 
 
@@ -42,7 +42,7 @@ def add(experiments: Sequence[Experiment], source: Path, root: Path = ROOT) -> P
     # By the tests of today, which may be others than those of the run.
     summary["claims"] = [as_json(one) for one in decisions_of(known, summary)]
     name = f"{summary['id']}.{summary['preset']}-{summary['dataset']}.json"
-    target = root / known.family / "results" / name
+    target = root / known.folder / "results" / name
     target.parent.mkdir(parents=True, exist_ok=True)
     write_json(target, summary)
     if folder.figure.exists():
@@ -58,7 +58,7 @@ def regenerate(experiments: Sequence[Experiment], root: Path = ROOT) -> list[Pat
     paths: list[Path] = []
     for family in dict.fromkeys(one.family for one in experiments):
         own = [one for one in experiments if one.family == family]
-        path = root / family / "README.md"
+        path = root / own[0].folder / "README.md"
         text = path.read_text(encoding="utf-8")
         text = _replace(text, path, f"claims of {family}", overview(own, root))
         for experiment in own:
