@@ -11,6 +11,8 @@ from models.gaaf.table2 import TABLE2
 from models.gaaf.table3 import TABLE3
 from models.gaaf.table4 import TABLE4
 from models.gaaf.table5 import TABLE5
+from models.gradient_adapter.depth import DEPTH
+from models.gradient_adapter.flow import FLOW
 
 EXPERIMENTS = (
     TABLE1,
@@ -24,4 +26,6 @@ EXPERIMENTS = (
     SHAPES_AND_K,
     EQUAL_TIME,
     FLATNESS,
+    FLOW,
+    DEPTH,
 )

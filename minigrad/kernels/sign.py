@@ -20,8 +20,11 @@ from typing import Any, Final, NamedTuple
 
 from minigrad.backend import elementwise
 from minigrad.errors import ArgumentError, got
+from minigrad.kernels._adapter_check import adapter_of
+from minigrad.kernels._adapters import Adapter, slope_of
+from minigrad.kernels._arguments import is_real
+from minigrad.kernels._curve import Curve
 from minigrad.kernels._spec import Kernel, expect_float
-from minigrad.kernels.adapters import Adapter, Curve, adapter_of, slope_of
 from minigrad.typing import Array, Result
 
 ZEROS: Final = (0, -1, 1)
@@ -63,7 +66,7 @@ def _adapted(adapter: Curve) -> Callable[[Array, Array], Array]:
 def forward(x: Array, *, adapter: Adapter = "tanh", zero: int = 0) -> Result:
     """Take -1, `zero` or 1: the sign of x, element by element."""
     expect_float("sign", x=x)
-    if zero not in ZEROS:
+    if not is_real(zero) or zero not in ZEROS:
         raise ArgumentError(got("sign", "zero", repr(zero), "0, -1 or 1"))
     y = _sign_of_zero(x, zero) if zero else _sign(x)
     return y, Saved(x, adapter_of(adapter))

@@ -1,5 +1,6 @@
 """Property tests for gradients: for kernels of this library, and for one's own."""
 
+from minigrad.kernels.adapters import is_gradient_adapter
 from minigrad.testing.cases import (
     Case,
     Input,
@@ -28,6 +29,7 @@ __all__ = [
     "check_kernel",
     "fake_device",
     "integers",
+    "is_gradient_adapter",
     "kernel_cases",
     "mutants",
     "normal",

@@ -1,6 +1,7 @@
 """The examples of a classification run: training, validation and test part."""
 
 import functools
+import sys
 from typing import NamedTuple
 
 import numpy as np
@@ -71,6 +72,17 @@ def load_examples(
         loaded.num_classes,
         official,
     )
+
+
+def warn_of_copies(dataset: str, examples: Examples) -> None:
+    """Say on stderr if the files of a data set are not the published ones."""
+    if not examples.official:
+        print(
+            f"{dataset}: the files are not the published ones (`python -m datasets "
+            f"check {dataset}` names one), so accuracies are not to be compared with "
+            "published ones to the tenth of a point",
+            file=sys.stderr,
+        )
 
 
 def _load(dataset: str, any_files: bool) -> tuple[Dataset, bool]:

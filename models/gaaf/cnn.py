@@ -14,7 +14,6 @@ GAAF layer about doubles them on their way down, and "vgg10" has twelve. With SG
 momentum 0.9, and the rate of 0.01 that suits the base it overflows in a dozen steps.
 """
 
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +26,7 @@ from minigrad import nn, optim
 from minigrad.kernels.gaaf import shifted_sigmoid
 from minigrad.random import Streams
 from models.experiments import checkpoint
-from models.experiments.data import Examples, Part, load_examples
+from models.experiments.data import Examples, Part, load_examples, warn_of_copies
 from models.experiments.loop import Training
 from models.experiments.metrics import averages
 from models.experiments.pool import Hooks, Job
@@ -141,13 +140,7 @@ def examples_of(config: CnnConfig) -> Examples:
 
 def prepare(config: CnnConfig) -> None:
     """Raise DataError if the data set is not there; say on stderr if it is a copy."""
-    if not examples_of(config).official:
-        print(
-            f"{config.dataset}: the files are not the published ones (`python -m "
-            f"datasets check {config.dataset}` names one), so accuracies are not to be "
-            "compared with published ones to the tenth of a point",
-            file=sys.stderr,
-        )
+    warn_of_copies(config.dataset, examples_of(config))
 
 
 def network(

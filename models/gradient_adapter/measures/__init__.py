@@ -1,0 +1,1 @@
+"""What experiments on gradient adapters measure of a network."""
