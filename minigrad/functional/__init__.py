@@ -103,7 +103,7 @@ from minigrad.functional.shaping import (
     take,
     transpose,
 )
-from minigrad.functional.threshold import sign
+from minigrad.functional.threshold import feasible_target_sign, sign
 from minigrad.functional.upsampling import interpolate
 
 __all__ = [
@@ -137,6 +137,7 @@ __all__ = [
     "embedding",
     "exp",
     "expand",
+    "feasible_target_sign",
     "gaaf",
     "gaussian_dropout",
     "gaussian_noise",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from minigrad.kernels import feasible_target
 from minigrad.kernels import sign as sign_kernel
 from minigrad.kernels.adapters import Adapter
 from minigrad.tape import Tensor, apply
@@ -30,3 +31,27 @@ def sign(x: Any, adapter: Adapter = "tanh", zero: int = 0) -> Tensor:
     ([-1.0, 1.0], [0.07, 0.79])
     """
     return apply(sign_kernel.KERNEL, x, adapter=adapter, zero=zero)
+
+
+def feasible_target_sign(
+    x: Any, loss: str = "soft_hinge", scale: bool = True, zero: int = -1
+) -> Tensor:
+    """Take the sign of x; backward follows a layer loss towards the target sign(-dy).
+
+    The one term is `target`. See minigrad.kernels.feasible_target.
+
+    Args:
+        x: any shape; float. Its first axis is the batch.
+        loss: "soft_hinge" (FTP-SH), "truncated_hinge", "hinge", "perceptron", "log",
+            "square".
+        scale: multiply the loss's slope by |dy|; else divide it by the batch's length.
+        zero: the sign of 0: -1, 0 or 1.
+
+    >>> from minigrad.tape import tensor
+    >>> x = tensor([[-2.0, 0.5]], requires_grad=True)
+    >>> feasible_target_sign(x).sum().backward()
+    >>> [round(dx, 2) for dx in x.grad.tolist()[0]]
+    [0.07, 0.79]
+    """
+    options = {"loss": loss, "scale": scale, "zero": zero}
+    return apply(feasible_target.KERNEL, x, **options)

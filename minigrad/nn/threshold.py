@@ -40,3 +40,35 @@ class Sign(Module):
         """Describe the adapter."""
         zero = f", zero={self.zero}" if self.zero else ""
         return f"adapter={adapter_of(self.adapter).name!r}{zero}"
+
+
+class FeasibleTargetSign(Module):
+    """Hard threshold whose backward follows a layer loss towards the target sign(-dy).
+
+    Args:
+        loss: "soft_hinge" (FTP-SH), "truncated_hinge", "hinge", "perceptron", "log",
+            "square"; see minigrad.kernels.feasible_target.
+        scale: multiply the loss's slope by |dy|; else divide it by the batch's length.
+        zero: the sign of 0: -1, 0 or 1.
+
+    Source: Friesen & Domingos 2018, arXiv:1710.11573, section 3.
+
+    >>> from minigrad import nn, tensor
+    >>> nn.FeasibleTargetSign()(tensor([0.5, -3.0, 0.0])).tolist()
+    [1.0, -1.0, -1.0]
+    """
+
+    def __init__(
+        self, loss: str = "soft_hinge", scale: bool = True, zero: int = -1
+    ) -> None:
+        self.loss, self.scale, self.zero = loss, scale, zero
+        # What is wrong is refused here, not in the middle of a training.
+        F.feasible_target_sign(Tensor(numpy.zeros(0, "float32")), loss, scale, zero)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Take the sign of x, element by element."""
+        return F.feasible_target_sign(x, self.loss, self.scale, self.zero)
+
+    def extra_repr(self) -> str:
+        """Describe the layer loss."""
+        return f"{self.loss!r}, scale={self.scale}, zero={self.zero}"

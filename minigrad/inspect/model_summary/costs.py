@@ -142,8 +142,8 @@ RULES: Final[Mapping[str, Rule]] = {
     ),
     # One for each element of y.
     **dict.fromkeys(
-        ("abs", "add", "cos", "div", "dropout", "exp", "log", "log1p", "maximum",
-         "minimum", "mul", "neg", "power", "reciprocal", "relu", "sigmoid", "sign",
+        ("abs", "add", "cos", "div", "dropout", "exp", "feasible_target", "log",
+         "log1p", "maximum", "minimum", "mul", "neg", "power", "reciprocal", "relu", "sigmoid", "sign",
          "sin", "sqrt", "square", "sub", "tanh"),
         _ONE,
     ),

@@ -116,6 +116,7 @@ RECIPES: Final[dict[str, Recipe]] = {
     "elu": _X,
     "embedding": _recipe(x=integers("N", high="V"), w=normal("V", "D")),
     "exp": _X,
+    "feasible_target": _X,
     "gaaf": _X,
     "gelu": _X,
     "gelu_tanh": _X,
