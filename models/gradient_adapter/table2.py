@@ -11,9 +11,9 @@ sign(-dy), the soft hinge 1 + tanh(-x t) and the scale |dy| of FTP's published c
 gradient is dy (1 - tanh(x)^2). That is BPGA with tanh, so Table 2 compares a rule with
 itself, trained in two ways. Hence FTP-SH is run twice: as in FTP's code, and as BPGA.
 
-Also measured: accuracy in the last epoch and in the best one on a validation part (2 %
-of the training images, which the paper does not set aside), and on one batch what the
-signs let through. See models.gradient_adapter.cnn for what is left open, and chosen.
+Also measured: accuracy in the last epoch, and in the best one on a validation part that
+the paper does not set aside (2 % of the training images at full); and, on one batch,
+what the signs let through. What is left open, and chosen: models.gradient_adapter.cnn.
 """
 
 import math
