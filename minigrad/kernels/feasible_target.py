@@ -31,7 +31,7 @@ from minigrad.errors import ArgumentError, got
 from minigrad.kernels._adapters import TANH
 from minigrad.kernels._analytic import logistic
 from minigrad.kernels._spec import NOT_A_GRADIENT, Kernel
-from minigrad.kernels.sign import forward as sign
+from minigrad.kernels._threshold import hard_sign
 from minigrad.typing import Array, Result
 
 Slope = Callable[[Any, Array, Array], Array]
@@ -110,7 +110,7 @@ def forward(
     if loss not in LOSSES:
         rule = f"one of {', '.join(map(repr, LOSSES))}"
         raise ArgumentError(got("feasible_target", "loss", repr(loss), rule))
-    y, _ = sign(x, zero=zero)
+    y = hard_sign("feasible_target", x, zero)
     return y, Saved(x, loss, bool(scale))
 
 

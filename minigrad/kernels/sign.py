@@ -16,19 +16,15 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from minigrad.backend import elementwise
-from minigrad.errors import ArgumentError, got
 from minigrad.kernels._adapter_check import adapter_of
 from minigrad.kernels._adapters import Adapter, slope_of
-from minigrad.kernels._arguments import is_real
 from minigrad.kernels._curve import Curve
-from minigrad.kernels._spec import Kernel, expect_float
+from minigrad.kernels._spec import Kernel
+from minigrad.kernels._threshold import hard_sign
 from minigrad.typing import Array, Result
-
-ZEROS: Final = (0, -1, 1)
-"""What sign(0) may be: 0 in the paper, -1 in the code of those it compares with."""
 
 
 class Saved(NamedTuple):
@@ -36,17 +32,6 @@ class Saved(NamedTuple):
 
     x: Array
     adapter: Curve
-
-
-@elementwise
-def _sign(xp: Any, x: Array, **out: Array) -> Array:
-    return xp.sign(xp.real(x), **out)
-
-
-@elementwise
-def _sign_of_zero(xp: Any, x: Array, zero: float, **out: Array) -> Array:
-    sign = xp.sign(xp.real(x))
-    return xp.where(sign == 0, zero, sign)
 
 
 @functools.lru_cache(maxsize=64)
@@ -65,10 +50,7 @@ def _adapted(adapter: Curve) -> Callable[[Array, Array], Array]:
 
 def forward(x: Array, *, adapter: Adapter = "tanh", zero: int = 0) -> Result:
     """Take -1, `zero` or 1: the sign of x, element by element."""
-    expect_float("sign", x=x)
-    if not is_real(zero) or zero not in ZEROS:
-        raise ArgumentError(got("sign", "zero", repr(zero), "0, -1 or 1"))
-    y = _sign_of_zero(x, zero) if zero else _sign(x)
+    y = hard_sign("sign", x, zero)
     return y, Saved(x, adapter_of(adapter))
 
 

@@ -42,6 +42,10 @@ ARMS: Mapping[str, Arm] = {
     "bpga": Arm("BPGA tanh", _signs("tanh")),
     "ste_one": Arm("STE, one sign", _first_sign("identity")),
     "bpga_one": Arm("BPGA tanh, one sign", _first_sign("tanh")),
+    # What trains otherwise, or not at all: see models.gradient_adapter.table1.
+    "dtp": Arm("DTP", _first_sign("tanh")),
+    "frozen": Arm("hidden layers frozen", _first_sign("tanh")),
+    "frozen1": Arm("layer1 frozen", _first_sign("tanh")),
     # Adapters in the place of sign, section 4.1.
     "identity": Arm("I", every(nn.Identity)),
     "hardtanh": Arm("Htanh", every(nn.Hardtanh)),

@@ -143,8 +143,8 @@ RULES: Final[Mapping[str, Rule]] = {
     # One for each element of y.
     **dict.fromkeys(
         ("abs", "add", "cos", "div", "dropout", "exp", "feasible_target", "log",
-         "log1p", "maximum", "minimum", "mul", "neg", "power", "reciprocal", "relu", "sigmoid", "sign",
-         "sin", "sqrt", "square", "sub", "tanh"),
+         "log1p", "maximum", "minimum", "mul", "neg", "power", "reciprocal", "relu",
+         "sigmoid", "sign", "sin", "sqrt", "square", "sub", "tanh"),
         _ONE,
     ),
     # Two: two bounds, a product and an addition, a curve and its product.
