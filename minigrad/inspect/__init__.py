@@ -18,6 +18,7 @@ from minigrad.inspect.record.measures import Measures
 from minigrad.inspect.record.records import Edge, Source, Target, Term
 from minigrad.inspect.record.sources import Along, along
 from minigrad.inspect.recording import gradient_flow
+from minigrad.inspect.units.binariness import mse_hlo
 from minigrad.inspect.units.correlations import Correlations, node_correlations
 from minigrad.inspect.units.outputs import outputs
 from minigrad.inspect.units.variances import dropout_net_variance, net_variance
@@ -54,6 +55,7 @@ __all__ = [
     "hvp",
     "jvp",
     "loss_curve",
+    "mse_hlo",
     "net_variance",
     "node_correlations",
     "outputs",
