@@ -103,7 +103,7 @@ from minigrad.functional.shaping import (
     take,
     transpose,
 )
-from minigrad.functional.threshold import feasible_target_sign, sign
+from minigrad.functional.threshold import feasible_target_sign, quantize, sign
 from minigrad.functional.upsampling import interpolate
 
 __all__ = [
@@ -176,6 +176,7 @@ __all__ = [
     "pad",
     "power",
     "prod",
+    "quantize",
     "reciprocal",
     "relu",
     "reshape",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from minigrad.kernels import feasible_target
+from minigrad.kernels import quantize as quantize_kernel
 from minigrad.kernels import sign as sign_kernel
 from minigrad.kernels.adapters import Adapter
 from minigrad.tape import Tensor, apply
@@ -31,6 +32,37 @@ def sign(x: Any, adapter: Adapter = "tanh", zero: int = 0) -> Tensor:
     ([-1.0, 1.0], [0.07, 0.79])
     """
     return apply(sign_kernel.KERNEL, x, adapter=adapter, zero=zero)
+
+
+def quantize(
+    x: Any,
+    bits: int = 2,
+    low: float = 0.0,
+    high: float = 1.0,
+    adapter: Adapter = "hardtanh",
+) -> Tensor:
+    """Round x to the nearest of 2**bits levels; the gradient is an adapter's.
+
+    The value does not depend on the adapter. The one term is `adapter`. See
+    minigrad.kernels.quantize.
+
+    Args:
+        x: any shape; float.
+        bits: from 1 to 16.
+        low: the lowest level.
+        high: the highest level.
+        adapter: as that of `sign`, stretched from [-1, 1] to [low, high]: "identity"
+            passes gradient everywhere, "hardtanh" between low and high alone.
+
+    >>> from minigrad.tape import tensor
+    >>> x = tensor([0.4, 1.5], requires_grad=True)
+    >>> y = quantize(x, bits=1)
+    >>> y.sum().backward()
+    >>> y.tolist(), x.grad.tolist()
+    ([0.0, 1.0], [1.0, 0.0])
+    """
+    options = {"bits": bits, "low": low, "high": high, "adapter": adapter}
+    return apply(quantize_kernel.KERNEL, x, **options)
 
 
 def feasible_target_sign(

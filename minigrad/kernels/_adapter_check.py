@@ -223,14 +223,23 @@ def _expect_true_slope(curve: Curve, x: ndarray) -> None:
 
 def _limit(curve: Curve) -> tuple[float, bool]:
     """Return what |g| tends to on both sides, and whether g tends to limit * sign."""
-    far = numpy.array([-FAR, -math.sqrt(FAR), math.sqrt(FAR), FAR])
-    g = value_at(curve, far)
-    low, near_low, near_high, high = numpy.abs(g).tolist()
-    if max(low, high) > (1 + FLAT) * max(near_low, near_high) or math.isinf(high):
+    far = FAR ** numpy.linspace(0.5, 1, 16)
+    left, right = value_at(curve, -far), value_at(curve, far)
+    low, high = _tends_to(numpy.abs(left)), _tends_to(numpy.abs(right))
+    if math.inf in (low, high):
         return math.inf, False
-    if max(low, high) <= FLAT * min(near_low, near_high):
-        return 0.0, False
-    pairs = ((low, near_low), (high, near_high), (low, high))
-    if not all(math.isclose(*pair, rel_tol=FLAT) for pair in pairs):
+    if not math.isclose(low, high, rel_tol=FLAT):
         return math.nan, False
-    return high, bool(g[0] < 0 < g[-1])
+    return high, bool(high > 0 and left[-1] < 0 < right[-1])
+
+
+def _tends_to(size: ndarray) -> float:
+    """Return the limit of sizes; inf where they grow, NaN where they go up and down."""
+    first, last = float(size[0]), float(size[-1])
+    with numpy.errstate(invalid="ignore"):
+        change = numpy.diff(size)
+    if (numpy.abs(change) <= FLAT * last).all() and abs(last - first) <= FLAT * last:
+        return last
+    if math.isinf(last) or (change >= 0).all():
+        return math.inf
+    return 0.0 if last <= FLAT * first else math.nan

@@ -71,7 +71,7 @@ from minigrad.nn.pooling import (
 from minigrad.nn.recurrent import GRU, LSTM, RNN
 from minigrad.nn.recurrent_cells import GRUCell, LSTMCell, RNNCell
 from minigrad.nn.rnn_drop import RnnDropLSTM
-from minigrad.nn.threshold import FeasibleTargetSign, Sign
+from minigrad.nn.threshold import FeasibleTargetSign, Quantize, Sign
 from minigrad.nn.upsampling import Upsample
 from minigrad.tape import Parameter
 
@@ -134,6 +134,7 @@ __all__ = [
     "NLLLoss",
     "NoisyActivation",
     "Parameter",
+    "Quantize",
     "RNNCell",
     "ReLU",
     "RnnDropLSTM",

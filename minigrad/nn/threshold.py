@@ -42,6 +42,43 @@ class Sign(Module):
         return f"adapter={adapter_of(self.adapter).name!r}{zero}"
 
 
+class Quantize(Module):
+    """Round to 2**bits levels from low to high, with the gradient of an adapter.
+
+    Args:
+        bits: from 1 to 16.
+        low: the lowest level.
+        high: the highest level.
+        adapter: as that of Sign, stretched from [-1, 1] to [low, high].
+
+    Source: levels as in Zhou et al. 2016, arXiv:1606.06160, eq. 5.
+
+    >>> from minigrad import nn, tensor
+    >>> nn.Quantize(bits=1)(tensor([0.4, 0.6, 7.0])).tolist()
+    [0.0, 1.0, 1.0]
+    """
+
+    def __init__(
+        self,
+        bits: int = 2,
+        low: float = 0.0,
+        high: float = 1.0,
+        adapter: Adapter = "hardtanh",
+    ) -> None:
+        self.bits, self.low, self.high, self.adapter = bits, low, high, adapter
+        # What is wrong is refused here, not in the middle of a training.
+        F.quantize(Tensor(numpy.zeros(0, "float32")), bits, low, high, adapter)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Round x, element by element."""
+        return F.quantize(x, self.bits, self.low, self.high, self.adapter)
+
+    def extra_repr(self) -> str:
+        """Describe the levels and the adapter."""
+        levels = f"bits={self.bits}, low={self.low:g}, high={self.high:g}"
+        return f"{levels}, adapter={adapter_of(self.adapter).name!r}"
+
+
 class FeasibleTargetSign(Module):
     """Hard threshold whose backward follows a layer loss towards the target sign(-dy).
 

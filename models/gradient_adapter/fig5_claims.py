@@ -21,7 +21,7 @@ def label_of(arm: str) -> str:
 
 
 def measured(arm: str, when: str, metric: str = "mse_hlo") -> Quantity:
-    """MSE-HLO, or another measure, at the "start" or after the "first", "last" epoch."""
+    """MSE-HLO or another measure: at the "start", after epoch "first" or "last"."""
     return Quantity(arm, f"{when}.{metric}", f"{label_of(arm)}, {when}")
 
 

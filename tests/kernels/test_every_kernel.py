@@ -240,6 +240,10 @@ CASES = {
     "pad": [case({"widths": ((1, 0), (2, 1)), "value": 0.5}, x=normal(3, 4))],
     "power": [case(a=positive(3, 4), b=normal(4))],
     "prod": REDUCED,
+    "quantize": [
+        case({"low": -1.0, "bits": 3, "adapter": name}, x=normal(3, 4))
+        for name in ("identity", "hardtanh", "tanh", "softsign")
+    ],
     "reciprocal": [case(x=away_from_zero(3, 4))],
     "relu": [X],
     "reshape": [case({"shape": (2, -1)}, x=normal(3, 4))],
@@ -428,6 +432,7 @@ NUMBERS = {
     "dropout": {"keep_prob": 0.5},
     "multiplicative_noise": {"std": 0.5},
     "noisy_activation": {"alpha": 1.2, "c": 2.0},
+    "quantize": {"low": -0.5, "high": 0.5},
     "pad": {"widths": ((1, 0), (2, 1)), "value": 0.5},
     "batch_norm_eval": {"eps": 0.1},
     "cosine_similarity": {"eps": 0.1},

@@ -153,6 +153,8 @@ RULES: Final[Mapping[str, Rule]] = {
         _per_result(2),
     ),
     "softplus": _per_result(3),
+    # Cut, shift, scale, round, and back.
+    "quantize": _per_result(7),
     "elu": _per_result(4),
     "gelu": _per_result(3),
     # x * 0.5 * (1 + tanh(ROOT * (x + c * x**3)))

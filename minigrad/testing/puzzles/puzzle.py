@@ -150,6 +150,7 @@ RECIPES: Final[dict[str, Recipe]] = {
     "nll_loss": _recipe(x=normal("N", "K"), t=integers("N", high="K"), w=positive("K")),
     "power": _recipe(a=positive("N", "D"), b=normal("D")),
     "prod": _recipe({"axis": 1}, x=normal("N", "D")),
+    "quantize": _X,
     "reciprocal": _recipe(x=away_from_zero("N", "D")),
     "relu": _X,
     "rnn": _recurrent(1, "h0"),

@@ -1,0 +1,142 @@
+"""Uniform quantiser with a gradient adapter: 2**bits levels forward, a slope backward.
+
+    y = low + step round((x - low) / step), x cut to [low, high]
+    step = (high - low) / (2**bits - 1)
+    dx = dy g'((x - mid) / half), mid and half of [low, high]
+
+Adapters of sign, on [-1, 1], serve here, too, stretched to the range: G(x) = mid + half
+g((x - mid) / half), and `gradient_of` declares that the rule is G's derivative.
+"identity" is the straight-through estimator; "hardtanh" stops where x is cut.
+
+Halves between two levels go to the even one. With 1 bit on [-1, 1] y is sign(x), but
+for x = 0, which has no level and goes to -1.
+
+Source: levels as in Zhou et al. 2016, "DoReFa-Net", arXiv:1606.06160, eq. 5; adapters
+beyond sign are what Li, Ni, Sheng & Zhao 2019 leave for later.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+import numpy
+
+from minigrad.backend import elementwise
+from minigrad.errors import ArgumentError, got
+from minigrad.kernels._adapter_check import adapter_of
+from minigrad.kernels._adapters import Adapter, slope_of
+from minigrad.kernels._analytic import within
+from minigrad.kernels._arguments import real
+from minigrad.kernels._curve import Curve
+from minigrad.kernels._spec import Kernel, expect_float
+from minigrad.typing import Array, Result
+
+MAX_BITS: Final = 16
+"""float32 tells so many levels apart, with 8 bits to spare for what lies between."""
+
+
+class Range(NamedTuple):
+    """Lowest and highest level, and the distance of two."""
+
+    low: float
+    high: float
+    step: float
+
+    @property
+    def mid(self) -> float:
+        """Middle of the range."""
+        return self.low / 2 + self.high / 2
+
+    @property
+    def half(self) -> float:
+        """Half of its length."""
+        return self.high / 2 - self.low / 2
+
+
+class Saved(NamedTuple):
+    """x, the adapter whose slope is taken, and the range it is stretched to."""
+
+    x: Array
+    adapter: Curve
+    range: Range
+
+
+@elementwise
+def _quantize(
+    xp: Any, x: Array, low: float, high: float, step: float, **out: Array
+) -> Array:
+    at = within(xp, xp.real(x), low, high)
+    return xp.add(xp.rint((at - low) / step) * step, low, **out)
+
+
+@functools.lru_cache(maxsize=64)
+def _adapted(adapter: Curve) -> Callable[..., Array]:
+    """Build dy * g'((x - mid) / half); kept, as CuPy compiles it."""
+    if adapter.whole:
+        return lambda dy, x, mid, half: dy * slope_of(adapter, (x - mid) / half)
+
+    @elementwise
+    def adapted(
+        xp: Any, dy: Array, x: Array, mid: float, half: float, **out: Array
+    ) -> Array:
+        at = (x - mid) / half
+        y: Any = None if adapter.from_x else adapter.function(xp, at)
+        return xp.multiply(dy, adapter.derivative(xp, at, y), **out)
+
+    return adapted
+
+
+def _range(bits: int, low: float, high: float) -> Range:
+    whole = isinstance(bits, int | numpy.integer) and not isinstance(bits, bool)
+    if not whole or not 1 <= bits <= MAX_BITS:
+        rule = f"an integer from 1 to {MAX_BITS}"
+        raise ArgumentError(got("quantize", "bits", repr(bits), rule))
+    low, high = real("quantize", "low", low), real("quantize", "high", high)
+    if not (low < high and math.isfinite(high / 2 - low / 2)):
+        found = f"{low:g} and {high:g}"
+        raise ArgumentError(got("quantize", "low and high", found, "low < high"))
+    return Range(low, high, (high - low) / (2 ** int(bits) - 1))
+
+
+def forward(
+    x: Array,
+    *,
+    bits: int = 2,
+    low: float = 0.0,
+    high: float = 1.0,
+    adapter: Adapter = "hardtanh",
+) -> Result:
+    """Round x to the nearest of 2**bits levels from low to high, element by element."""
+    expect_float("quantize", x=x)
+    levels = _range(bits, low, high)
+    return _quantize(x, *levels), Saved(x, adapter_of(adapter), levels)
+
+
+def _gradient(dy: Array, saved: Saved) -> Array:
+    levels = saved.range
+    return _adapted(saved.adapter)(dy, saved.x, levels.mid, levels.half)
+
+
+def stretched(
+    x: Array,
+    *,
+    bits: int = 2,
+    low: float = 0.0,
+    high: float = 1.0,
+    adapter: Adapter = "hardtanh",
+) -> Array:
+    """Compute G(x), whose derivative the rule is."""
+    levels = _range(bits, low, high)
+    at = (x - levels.mid) / levels.half
+    return adapter_of(adapter).value(at) * levels.half + levels.mid
+
+
+KERNEL = Kernel(
+    name="quantize",
+    forward=forward,
+    terms={"x": lambda dy, saved: {"adapter": _gradient(dy, saved)}},
+    gradient_of=stretched,
+)
