@@ -223,11 +223,12 @@ def test_tanh_has_no_dead_units_where_the_plain_formula_has():
     x = np.linspace(-49.99, 49.99, 20_001).astype("float32")
     stable = slope(x, adapter="tanh")
     plain = 1 - np.tanh(x) ** 2
-    assert (stable > 0).all()
+    assert (stable > 0).all()  # While denormal numbers are kept.
     assert (plain == 0).mean() > 0.7
     exact = 1 / np.cosh(x.astype("float64")) ** 2
     assert_allclose(stable, 1 - np.tanh(x.astype("float64")) ** 2, rtol=0, atol=2e-7)
-    assert_allclose(stable, exact, rtol=1e-5)
+    # Beyond 43.7 slopes are subnormal, and have fewer digits.
+    assert_allclose(stable, exact, rtol=1e-5, atol=1e-44)
 
 
 def test_units_beyond_one_are_dead_to_hardtanh_alone():
