@@ -12,8 +12,10 @@ from models.gaaf.table3 import TABLE3
 from models.gaaf.table4 import TABLE4
 from models.gaaf.table5 import TABLE5
 from models.gradient_adapter.depth import DEPTH
+from models.gradient_adapter.fig3 import FIG3 as BPGA_FIG3
 from models.gradient_adapter.fig5 import FIG5 as BPGA_FIG5
 from models.gradient_adapter.flow import FLOW
+from models.gradient_adapter.stochastic import STOCHASTIC
 from models.gradient_adapter.table1 import TABLE1 as BPGA_TABLE1
 from models.gradient_adapter.table2 import TABLE2 as BPGA_TABLE2
 
@@ -29,9 +31,11 @@ EXPERIMENTS = (
     SHAPES_AND_K,
     EQUAL_TIME,
     FLATNESS,
+    BPGA_FIG3,
     BPGA_FIG5,
     BPGA_TABLE1,
     BPGA_TABLE2,
     FLOW,
     DEPTH,
+    STOCHASTIC,
 )

@@ -39,9 +39,14 @@ class Batch:
         return self._total / self.losses
 
     @property
+    def shapes(self) -> list[tuple[int, ...]]:
+        """Shapes of the parameters: weight (n_out, n_in), bias (n_out,), and so on."""
+        return [part.shape for part in self._parts]
+
+    @property
     def widths(self) -> list[int]:
         """Number of outputs of each Linear layer."""
-        return [len(part.data) for part in self._parts if part.ndim == 2]
+        return [shape[0] for shape in self.shapes[::2]]
 
     def write(self, theta: Floats) -> None:
         """Give the network parameters (N,)."""

@@ -2,7 +2,7 @@
 
 All arms take the same minibatches, step by step. An epoch is so many losses: each step
 of an arm takes as many as its estimator does, so that after equal epochs equal numbers
-of losses were computed; adapters, whose steps are cheap, end an epoch early.
+of losses were computed. Adapters, whose steps are cheap, end an epoch early.
 """
 
 from collections.abc import Callable, Mapping
@@ -37,10 +37,10 @@ class StochasticConfig:
         dataset: "mnist" or "digits".
         epochs: so many.
         losses: of a minibatch, that an epoch computes.
-        most_steps: an epoch has no more than these.
+        most_steps: an epoch of an adapter has no more than these.
         points: pairs of losses that the slope of the smoothed loss is estimated from.
         hidden: widths of the hidden layers.
-        widths: of two hidden layers each, whose cost per step is measured.
+        widths: of the two hidden layers of three networks whose cost is measured.
         patience: None: no arm ends before its last epoch.
         max_examples, max_test: take only so many images, the first; None for all.
         validation_share: of the training images, their end.
@@ -59,14 +59,14 @@ class StochasticConfig:
     most_steps: int
     points: int
     hidden: tuple[int, ...] = (16, 16)
-    widths: tuple[int, ...] = (8, 16, 32)
+    widths: tuple[int, int, int] = (8, 16, 32)
     patience: int | None = None
     max_examples: int | None = None
     max_test: int | None = None
     validation_share: float = 1 / 6
     image_size: int = 8
     batch_size: int = 100
-    learning_rate: float = 1e-2
+    learning_rate: float = 3e-2
     perturbation_rate: float = 3e-3
     gain: float = 0.3
     step: float = 0.1
@@ -170,7 +170,9 @@ def as_doubles(images: Any) -> Any:
 
 def steps_of(config: StochasticConfig, arm: str, count: int) -> int:
     """Steps per epoch of an arm whose network has count parameters, at least 1."""
-    return max(1, min(config.most_steps, config.losses // ARMS[arm].losses(count)))
+    made = ARMS[arm]
+    steps = max(1, config.losses // made.losses(count))
+    return min(steps, config.most_steps) if made.estimate is _backward else steps
 
 
 def common_steps(config: StochasticConfig, count: int) -> int:
