@@ -6,27 +6,28 @@ Networks", section 3.1.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from minigrad.backend import array_module, is_array
-from minigrad.errors import ArgumentError, got
-from minigrad.inspect.units._values import finite_values
+from minigrad.backend import array_module, is_array, to_host
+from minigrad.errors import ArgumentError, DTypeError, got
 from minigrad.tape import Tensor
+from minigrad.typing import Array
 
 
 def mse_hlo(outputs: Any) -> float:
     """Mean of (sign(h) - h)^2 over all hidden outputs h: MSE-HLO.
 
     Each output of each unit for each input counts alike, so wide layers count for more.
-    It is 0 if all are -1, 0 or 1, and tends to 1 as they shrink; it is computed in
-    float64.
+    It is 0 if all are -1, 0 or 1, and tends to 1 as they shrink: at 0 it jumps, as sign
+    does. It is computed in float64; NaN where an output is, inf where one is infinite.
 
     Args:
-        outputs: what `inspect.outputs` collected: path -> arrays, one for each call; or
-            one array or Tensor of any shape.
+        outputs: what `inspect.outputs` collected: path -> arrays, one for each call;
+            several arrays or Tensors in any iterable; or one of any shape.
 
-    Raises ArgumentError where there is no output, or one that is not finite.
+    Raises ArgumentError where there is no output or no array, DTypeError for what is
+    not real.
 
     >>> import numpy
     >>> from minigrad import inspect
@@ -34,10 +35,10 @@ def mse_hlo(outputs: Any) -> float:
     0.125
     """
     total, count = 0.0, 0
-    for name, h in _named(outputs):
-        h = finite_values("mse_hlo", name, h)
+    for name, given in _named(outputs):
+        h = _wide(name, given)
         gap = array_module(h).sign(h) - h
-        total += float((gap * gap).sum())
+        total += float(to_host((gap * gap).sum()))
         count += h.size
     if not count:
         raise ArgumentError(got("mse_hlo", "outputs given", 0, "at least one"))
@@ -47,8 +48,21 @@ def mse_hlo(outputs: Any) -> float:
 def _named(outputs: Any) -> list[tuple[str, Any]]:
     if isinstance(outputs, Tensor) or is_array(outputs):
         return [("outputs", outputs)]
-    if not isinstance(outputs, Mapping):
-        kind = f"a {type(outputs).__name__}"
-        rule = "an array, a Tensor or what inspect.outputs collected"
-        raise ArgumentError(got("mse_hlo", "outputs is", kind, rule))
-    return [(str(name), h) for name, calls in outputs.items() for h in calls]
+    if isinstance(outputs, Mapping):
+        return [(str(name), h) for name, calls in outputs.items() for h in calls]
+    if isinstance(outputs, Iterable) and not isinstance(outputs, str):
+        return [(f"outputs[{i}]", h) for i, h in enumerate(outputs)]
+    kind = f"a {type(outputs).__name__}"
+    rule = "arrays, Tensors or what inspect.outputs collected"
+    raise ArgumentError(got("mse_hlo", "outputs is", kind, rule))
+
+
+def _wide(name: str, given: Any) -> Array:
+    """Return given in float64, on its backend."""
+    h = given.data if isinstance(given, Tensor) else given
+    if not is_array(h):
+        kind = f"a {type(h).__name__}"
+        raise ArgumentError(got("mse_hlo", f"{name} is", kind, "an array or a Tensor"))
+    if h.dtype.kind not in "fiub":
+        raise DTypeError(got("mse_hlo", f"{name} has dtype", h.dtype, "real numbers"))
+    return h.astype("float64", copy=False)
