@@ -8,8 +8,9 @@ Adapters of sign, on [-1, 1], serve here, too, stretched to the range: G(x) = mi
 g((x - mid) / half), and `gradient_of` declares that the rule is G's derivative.
 "identity" is the straight-through estimator; "hardtanh" stops where x is cut.
 
-Halves between two levels go to the even one. With 1 bit on [-1, 1] y is sign(x), but
-for x = 0, which has no level and goes to -1.
+Halves between two levels go to the even one, counted from low. The highest level is
+high to a rounding. With 1 bit on [-1, 1] y is sign(x), but for x = 0 and what is less
+than a rounding of 1: it goes to -1.
 
 Source: levels as in Zhou et al. 2016, "DoReFa-Net", arXiv:1606.06160, eq. 5; adapters
 beyond sign are what Li, Ni, Sheng & Zhao 2019 leave for later.
