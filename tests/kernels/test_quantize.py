@@ -51,7 +51,8 @@ def levels(count, low, high, dtype):
     )
 )
 def test_the_rule_is_the_derivative_of_the_stretched_adapter(case):
-    check_kernel(KERNEL, case)
+    # In float32 what lies midway between levels may go to the other one.
+    check_kernel(KERNEL, case, single=False)
 
 
 @dtypes

@@ -63,7 +63,7 @@ def test_regenerating_twice_changes_nothing(root, tiny_run):
 def test_the_committed_readmes_are_up_to_date():
     for experiment in REGISTERED:
         own = [one for one in REGISTERED if one.family == experiment.family]
-        text = (report.ROOT / experiment.family / "README.md").read_text("utf-8")
+        text = (report.ROOT / experiment.folder / "README.md").read_text("utf-8")
         assert report.section(experiment) in text
         assert report.overview(own) in text
 
