@@ -107,8 +107,8 @@ CLAIMS = (
         ),
     ),
     _control(
-        "DTP trains layer1, too: its error is below that of its network with layer1 "
-        "frozen, which is what the true derivative of sign leaves to train",
+        "DTP's error is below that of its network with layer1 frozen, all that sign's "
+        "true derivative leaves to train, and the rest trained by Adam",
         Ordered(((error("dtp"), error("frozen1")),), (0.0,)),
     ),
     _control(

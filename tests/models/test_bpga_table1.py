@@ -249,7 +249,7 @@ def test_a_tie_of_bpga_and_sste_reproduces_that_claim():
         ("within its first 50 epochs DTP", "dtp", "last_error", 1.6),
         ("SSTE and BPGA converge faster", "dtp", "mean_error", 1.6),
         ("control: DTP trains the hidden layers", "frozen", "lowest_error", 3.0),
-        ("control: DTP trains layer1, too", "frozen1", "lowest_error", 1.4),
+        ("control: DTP's error is below", "frozen1", "lowest_error", 1.4),
         ("control: with one sign, in DTP's", "ste_one", "lowest_error", 1.9),
         ("control: with one sign BPGA's", "bpga_one", "lowest_error", 1.8),
     ],
