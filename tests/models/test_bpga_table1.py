@@ -60,9 +60,10 @@ def record(seed, **changes):
     return {"seed": seed, "arms": arms}
 
 
-def verdict(claim, preset="full", dataset="mnist", **changes):
+def verdict(claim, preset=None, dataset="mnist", **changes):
+    """Verdict at the largest scale that decides the claim, unless preset is given."""
     records = [record(seed, **changes) for seed in range(3)]
-    return decide(claim, records, preset, dataset).verdict
+    return decide(claim, records, preset or claim.presets[-1], dataset).verdict
 
 
 def claim_named(words):
@@ -273,6 +274,14 @@ def test_digits_decide_nothing_and_few_epochs_no_published_number():
             assert verdict(claim, "small") == Verdict.NOT_RUN
         else:
             assert verdict(claim, "small") != Verdict.NOT_RUN
+
+
+def test_what_happens_within_50_epochs_is_not_decided_by_the_last_of_200():
+    claim = claim_named("within its first 50 epochs DTP")
+    assert TABLE1.presets["small"].config.epochs <= 50
+    assert TABLE1.presets["full"].config.epochs > 50
+    assert verdict(claim, "small") == Verdict.REPRODUCED
+    assert verdict(claim, "full") == Verdict.NOT_RUN
 
 
 # -- how it is shown -------------------------------------------------------------------
