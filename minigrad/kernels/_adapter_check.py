@@ -3,7 +3,7 @@
 g is looked at in float64 and float32: at 0, the smallest normal numbers, powers of ten
 to 1e30, and densely between -20 and 20. Slopes are compared with differences over cells
 of 0.01, below 1 and beyond 20 of 1.2% of x; a cell or two may be wrong, as a kink or a
-jump makes them. All of it takes some 5 ms, once for each g.
+jump makes them. It is done once for each g.
 """
 
 from __future__ import annotations

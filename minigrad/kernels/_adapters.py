@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Callable
 from typing import Any, Final
 
-from minigrad.backend import array_module
+from minigrad.backend import array_module, elementwise
 from minigrad.errors import ArgumentError, got
 from minigrad.kernels._analytic import at_most, magnitude, within
 from minigrad.kernels._arguments import real
@@ -143,6 +144,20 @@ def _of_kernel(kernel: Kernel) -> Curve:
     return Curve(
         kernel.name, lambda xp, x: kernel.run(x)[0], slope, whole=True, from_x=True
     )
+
+
+@functools.lru_cache(maxsize=64)
+def adapted(adapter: Curve) -> Callable[[Array, Array], Array]:
+    """Build the formula of dy * g'(x); kept, as CuPy compiles it."""
+    if adapter.whole:
+        return lambda dy, x: dy * slope_of(adapter, x)
+
+    @elementwise
+    def product(xp: Any, dy: Array, x: Array, **out: Array) -> Array:
+        y: Any = None if adapter.from_x else adapter.function(xp, x)
+        return xp.multiply(dy, adapter.derivative(xp, x, y), **out)
+
+    return product
 
 
 def slope_of(adapter: Curve, x: Array) -> Array:

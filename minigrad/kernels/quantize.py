@@ -18,9 +18,7 @@ beyond sign are what Li, Ni, Sheng & Zhao 2019 leave for later.
 
 from __future__ import annotations
 
-import functools
 import math
-from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 import numpy
@@ -28,7 +26,7 @@ import numpy
 from minigrad.backend import elementwise
 from minigrad.errors import ArgumentError, got
 from minigrad.kernels._adapter_check import adapter_of
-from minigrad.kernels._adapters import Adapter, slope_of
+from minigrad.kernels._adapters import Adapter, adapted
 from minigrad.kernels._analytic import within
 from minigrad.kernels._arguments import real
 from minigrad.kernels._curve import Curve
@@ -56,6 +54,10 @@ class Range(NamedTuple):
         """Half of its length."""
         return self.high / 2 - self.low / 2
 
+    def place(self, x: Array) -> Array:
+        """Bring [low, high] to [-1, 1]."""
+        return (x - self.mid) / self.half
+
 
 class Saved(NamedTuple):
     """x, the adapter whose slope is taken, and the range it is stretched to."""
@@ -71,23 +73,6 @@ def _quantize(
 ) -> Array:
     at = within(xp, xp.real(x), low, high)
     return xp.add(xp.rint((at - low) / step) * step, low, **out)
-
-
-@functools.lru_cache(maxsize=64)
-def _adapted(adapter: Curve) -> Callable[..., Array]:
-    """Build dy * g'((x - mid) / half); kept, as CuPy compiles it."""
-    if adapter.whole:
-        return lambda dy, x, mid, half: dy * slope_of(adapter, (x - mid) / half)
-
-    @elementwise
-    def adapted(
-        xp: Any, dy: Array, x: Array, mid: float, half: float, **out: Array
-    ) -> Array:
-        at = (x - mid) / half
-        y: Any = None if adapter.from_x else adapter.function(xp, at)
-        return xp.multiply(dy, adapter.derivative(xp, at, y), **out)
-
-    return adapted
 
 
 def _range(bits: int, low: float, high: float) -> Range:
@@ -117,8 +102,7 @@ def forward(
 
 
 def _gradient(dy: Array, saved: Saved) -> Array:
-    levels = saved.range
-    return _adapted(saved.adapter)(dy, saved.x, levels.mid, levels.half)
+    return adapted(saved.adapter)(dy, saved.range.place(saved.x))
 
 
 def stretched(
@@ -131,8 +115,7 @@ def stretched(
 ) -> Array:
     """Compute G(x), whose derivative the rule is."""
     levels = _range(bits, low, high)
-    at = (x - levels.mid) / levels.half
-    return adapter_of(adapter).value(at) * levels.half + levels.mid
+    return adapter_of(adapter).value(levels.place(x)) * levels.half + levels.mid
 
 
 KERNEL = Kernel(

@@ -14,13 +14,10 @@ Networks", section 3.1.
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from minigrad.backend import elementwise
 from minigrad.kernels._adapter_check import adapter_of
-from minigrad.kernels._adapters import Adapter, slope_of
+from minigrad.kernels._adapters import Adapter, adapted
 from minigrad.kernels._curve import Curve
 from minigrad.kernels._spec import Kernel
 from minigrad.kernels._threshold import hard_sign
@@ -32,20 +29,6 @@ class Saved(NamedTuple):
 
     x: Array
     adapter: Curve
-
-
-@functools.lru_cache(maxsize=64)
-def _adapted(adapter: Curve) -> Callable[[Array, Array], Array]:
-    """Build dy * g'(x); kept, as CuPy compiles it."""
-    if adapter.whole:
-        return lambda dy, x: dy * slope_of(adapter, x)
-
-    @elementwise
-    def adapted(xp: Any, dy: Array, x: Array, **out: Array) -> Array:
-        y: Any = None if adapter.from_x else adapter.function(xp, x)
-        return xp.multiply(dy, adapter.derivative(xp, x, y), **out)
-
-    return adapted
 
 
 def forward(x: Array, *, adapter: Adapter = "tanh", zero: int = 0) -> Result:
@@ -63,7 +46,7 @@ KERNEL = Kernel(
     name="sign",
     forward=forward,
     terms={
-        "x": lambda dy, saved: {"adapter": _adapted(saved.adapter)(dy, saved.x)},
+        "x": lambda dy, saved: {"adapter": adapted(saved.adapter)(dy, saved.x)},
     },
     gradient_of=adapted_value,
 )

@@ -10,11 +10,10 @@ from minigrad.tape import Tensor
 from minigrad.typing import Array
 
 
-def finite_values(who: str, what: str, given: Any) -> Array:
+def real_values(who: str, what: str, given: Any) -> Array:
     """Return given in float64, on its backend; it may be the memory that was given.
 
-    Raises ArgumentError for what is no array or not finite, DTypeError for what is not
-    real.
+    Raises ArgumentError for what is no array, DTypeError for what is not real.
     """
     array = given.data if isinstance(given, Tensor) else given
     if not is_array(array):
@@ -23,7 +22,12 @@ def finite_values(who: str, what: str, given: Any) -> Array:
     if array.dtype.kind not in "fiub":
         rule = "real numbers"
         raise DTypeError(got(who, f"{what} has dtype", array.dtype, rule))
-    wide = array.astype("float64", copy=False)
+    return array.astype("float64", copy=False)
+
+
+def finite_values(who: str, what: str, given: Any) -> Array:
+    """Return real_values; raise ArgumentError also where one is not finite."""
+    wide = real_values(who, what, given)
     finite = to_host(array_module(wide).isfinite(wide))
     if not finite.all():
         found = f"{finite.size - finite.sum()} infinite or NaN of {finite.size} numbers"

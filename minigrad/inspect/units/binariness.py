@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from minigrad.backend import array_module, is_array, to_host
-from minigrad.errors import ArgumentError, DTypeError, got
+from minigrad.errors import ArgumentError, got
+from minigrad.inspect.units._values import real_values
 from minigrad.tape import Tensor
-from minigrad.typing import Array
 
 
 def mse_hlo(outputs: Any) -> float:
@@ -36,7 +36,7 @@ def mse_hlo(outputs: Any) -> float:
     """
     total, count = 0.0, 0
     for name, given in _named(outputs):
-        h = _wide(name, given)
+        h = real_values("mse_hlo", name, given)
         gap = array_module(h).sign(h) - h
         total += float(to_host((gap * gap).sum()))
         count += h.size
@@ -55,14 +55,3 @@ def _named(outputs: Any) -> list[tuple[str, Any]]:
     kind = f"a {type(outputs).__name__}"
     rule = "arrays, Tensors or what inspect.outputs collected"
     raise ArgumentError(got("mse_hlo", "outputs is", kind, rule))
-
-
-def _wide(name: str, given: Any) -> Array:
-    """Return given in float64, on its backend."""
-    h = given.data if isinstance(given, Tensor) else given
-    if not is_array(h):
-        kind = f"a {type(h).__name__}"
-        raise ArgumentError(got("mse_hlo", f"{name} is", kind, "an array or a Tensor"))
-    if h.dtype.kind not in "fiub":
-        raise DTypeError(got("mse_hlo", f"{name} has dtype", h.dtype, "real numbers"))
-    return h.astype("float64", copy=False)
