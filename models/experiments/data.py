@@ -2,7 +2,7 @@
 
 import functools
 import sys
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -71,6 +71,21 @@ def load_examples(
         Part(test, loaded.test.labels[:max_test]),
         loaded.num_classes,
         official,
+    )
+
+
+def examples_of(config: Any, *, any_files: bool = False) -> Examples:
+    """Load what a configuration says: its data set, size of images, shares and limits.
+
+    See load_examples; a configuration may have no max_test.
+    """
+    return load_examples(
+        config.dataset,
+        config.image_size,
+        config.validation_share,
+        config.max_examples,
+        max_test=getattr(config, "max_test", None),
+        any_files=any_files,
     )
 
 

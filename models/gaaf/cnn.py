@@ -16,6 +16,7 @@ momentum 0.9, and the rate of 0.01 that suits the base it overflows in a dozen s
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,8 @@ from datasets import augment
 from minigrad import nn, optim
 from minigrad.kernels.gaaf import shifted_sigmoid
 from minigrad.random import Streams
-from models.experiments import checkpoint
-from models.experiments.data import Examples, Part, load_examples, warn_of_copies
+from models.experiments import checkpoint, data
+from models.experiments.data import Examples, Part, warn_of_copies
 from models.experiments.loop import Training
 from models.experiments.metrics import averages
 from models.experiments.pool import Hooks, Job
@@ -126,16 +127,8 @@ ARMS: Mapping[str, Arm] = {
 }
 
 
-def examples_of(config: CnnConfig) -> Examples:
-    """Load the data set of a configuration, from files of any encoding."""
-    return load_examples(
-        config.dataset,
-        config.image_size,
-        config.validation_share,
-        config.max_examples,
-        max_test=config.max_test,
-        any_files=True,
-    )
+examples_of = partial(data.examples_of, any_files=True)
+"""Of a configuration, from files of any encoding."""
 
 
 def prepare(config: CnnConfig) -> None:

@@ -21,7 +21,7 @@ from minigrad.inspect import Flow
 from minigrad.random import Streams
 from models.experiments import checkpoint
 from models.experiments.config import Preset
-from models.experiments.data import Examples, load_examples
+from models.experiments.data import examples_of
 from models.experiments.experiment import Explanation
 from models.experiments.loop import Training
 from models.experiments.metrics import averages
@@ -122,16 +122,6 @@ def presets(
         "small": Preset(configs["small"], seeds, "MNIST, minutes"),
         "full": Preset(configs["full"], 5, "the paper's"),
     }
-
-
-def examples_of(config: GaafConfig) -> Examples:
-    """Load the data set of a configuration."""
-    return load_examples(
-        config.dataset,
-        config.image_size,
-        config.validation_share,
-        config.max_examples,
-    )
 
 
 def prepare(config: GaafConfig) -> None:

@@ -17,6 +17,7 @@ The arm FTP-SH is trained as FTP's published code does: PyTorch's first weights,
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,8 @@ import numpy
 from datasets import augment
 from minigrad import nn, optim
 from minigrad.random import Streams
-from models.experiments import checkpoint
-from models.experiments.data import Examples, load_examples, warn_of_copies
+from models.experiments import checkpoint, data
+from models.experiments.data import warn_of_copies
 from models.experiments.loop import Training
 from models.experiments.pool import Hooks, Job
 from models.experiments.trained import Measure, train_and_measure
@@ -102,16 +103,8 @@ ARMS: Mapping[str, Arm] = {
 }
 
 
-def examples_of(config: CnnConfig) -> Examples:
-    """Load the data set of a configuration, from files of any encoding."""
-    return load_examples(
-        config.dataset,
-        config.image_size,
-        config.validation_share,
-        config.max_examples,
-        max_test=config.max_test,
-        any_files=True,
-    )
+examples_of = partial(data.examples_of, any_files=True)
+"""Of a configuration, from files of any encoding."""
 
 
 def prepare(config: CnnConfig) -> None:

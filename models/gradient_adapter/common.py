@@ -23,7 +23,7 @@ from minigrad.inspect import Flow
 from minigrad.random import Streams
 from models.experiments import checkpoint
 from models.experiments.config import Preset
-from models.experiments.data import Examples, load_examples
+from models.experiments.data import examples_of
 from models.experiments.experiment import Explanation
 from models.experiments.loop import Training
 from models.experiments.trained import record_flow
@@ -44,13 +44,12 @@ activation, x W + b."""
 
 
 @dataclass(frozen=True)
-class MlpConfig:
-    """One scale of the MNIST experiments.
+class MnistConfig:
+    """One scale of an MNIST experiment, but for its hidden layers.
 
     Attributes:
         dataset: "mnist" or "digits".
         epochs: so many.
-        hidden: widths of the hidden layers.
         patience: stop when the best validation epoch is so long ago; None: never.
         max_examples: train on the first so many images; None for all.
         validation_share: share of the training images, their end, that accuracy is
@@ -63,7 +62,6 @@ class MlpConfig:
 
     dataset: str
     epochs: int
-    hidden: tuple[int, ...] = (500, 500)
     patience: int | None = None
     max_examples: int | None = None
     validation_share: float = 1 / 12
@@ -71,6 +69,17 @@ class MlpConfig:
     batch_size: int = 100
     learning_rate: float = 2.5e-4
     weight_decay: float = 5e-4
+
+
+@dataclass(frozen=True, kw_only=True)
+class MlpConfig(MnistConfig):
+    """One scale of an MNIST experiment.
+
+    Attributes:
+        hidden: widths of the hidden layers.
+    """
+
+    hidden: tuple[int, ...] = (500, 500)
 
 
 def presets(
@@ -100,16 +109,6 @@ def presets(
         "small": Preset(made["small"], seeds, "MNIST, minutes"),
         "full": Preset(made["full"], 5, "the paper's"),
     }
-
-
-def examples_of(config: Any) -> Examples:
-    """Load the data set of a configuration."""
-    return load_examples(
-        config.dataset,
-        config.image_size,
-        config.validation_share,
-        config.max_examples,
-    )
 
 
 def prepare(config: Any) -> None:

@@ -31,7 +31,7 @@ from models.experiments.trained import record_flow, train_and_measure
 from models.experiments.verdicts import mean_and_std, mean_std_of
 from models.gradient_adapter import common
 from models.gradient_adapter.arms import LABELS
-from models.gradient_adapter.common import PAPER, MlpConfig, prepare
+from models.gradient_adapter.common import PAPER, MlpConfig, MnistConfig, prepare
 from models.gradient_adapter.depth_claims import (
     CLAIMS,
     DEPTHS,
@@ -46,24 +46,15 @@ FLOW_IMAGES = 500
 WHEN = {"start": "before training", "end": "after it"}
 
 
-@dataclass(frozen=True)
-class DepthConfig:
-    """One scale of the experiment; fields are those of MlpConfig, and width.
+@dataclass(frozen=True, kw_only=True)
+class DepthConfig(MnistConfig):
+    """One scale of the experiment.
 
     Attributes:
         width: of every hidden layer.
     """
 
-    dataset: str
-    epochs: int
     width: int
-    patience: int | None = None
-    max_examples: int | None = None
-    validation_share: float = 1 / 12
-    image_size: int = 28
-    batch_size: int = 100
-    learning_rate: float = 2.5e-4
-    weight_decay: float = 5e-4
 
 
 PRESETS = {
@@ -92,8 +83,7 @@ PRESETS = {
 
 def with_depth(config: Any, depth: int) -> MlpConfig:
     """Configure the usual network, with so many hidden layers of config.width."""
-    names = (field.name for field in fields(MlpConfig) if field.name != "hidden")
-    same = {name: getattr(config, name) for name in names}
+    same = {field.name: getattr(config, field.name) for field in fields(MnistConfig)}
     return MlpConfig(**same, hidden=(config.width,) * depth)
 
 

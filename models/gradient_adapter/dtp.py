@@ -35,10 +35,11 @@ from minigrad import nn, no_grad, tensor
 from minigrad.errors import ArgumentError
 from minigrad.random import Streams, generator, normal_noise
 from minigrad.tape import Tensor
+from models.experiments.data import examples_of
 from models.experiments.loop import Training
 from models.experiments.pool import Hooks, Stopped
 from models.gradient_adapter.centred_rmsprop import CentredRMSprop
-from models.gradient_adapter.common import CLASSES, examples_of
+from models.gradient_adapter.common import CLASSES
 
 Function = Callable[[Tensor], Tensor]
 """A layer f_l or an inverse g_l: (N, D) -> (N, D')."""
@@ -134,6 +135,8 @@ class DtpNetwork(nn.Module):
     layers.
     """
 
+    output: nn.Linear
+
     def __init__(
         self, in_features: int, hidden: Sequence[int], classes: int, *, seed: int
     ) -> None:
@@ -182,7 +185,7 @@ class DtpNetwork(nn.Module):
 
     def logits(self, last: Tensor) -> Tensor:
         """Logits (N, classes) of h of the last hidden layer."""
-        return cast(nn.Module, vars(self)["output"])(last)
+        return self.output(last)
 
 
 def _orthogonal(shape: tuple[int, ...], name: str, seed: int) -> numpy.ndarray:

@@ -33,7 +33,7 @@ from models.experiments.pool import Hooks, Job
 from models.experiments.trained import record_flow, train_and_measure
 from models.gradient_adapter import common
 from models.gradient_adapter.arms import LABELS
-from models.gradient_adapter.common import PAPER, prepare
+from models.gradient_adapter.common import PAPER, MnistConfig, prepare
 from models.gradient_adapter.depth import reach, with_depth
 from models.gradient_adapter.flow_claims import (
     CLAIMS,
@@ -62,9 +62,9 @@ MINIBATCHES = 100
 """So many give the variance, or as many as there are."""
 
 
-@dataclass(frozen=True)
-class FlowConfig:
-    """One scale of the experiment; fields are those of MlpConfig, and these.
+@dataclass(frozen=True, kw_only=True)
+class FlowConfig(MnistConfig):
+    """One scale of the experiment.
 
     Attributes:
         width: of each of the hidden layers, as many as LAYERS.
@@ -72,18 +72,9 @@ class FlowConfig:
         pairs: of opposite noise for each image, layer and scale of noise.
     """
 
-    dataset: str
-    epochs: int
     width: int
     images: int
     pairs: int
-    patience: int | None = None
-    max_examples: int | None = None
-    validation_share: float = 1 / 12
-    image_size: int = 28
-    batch_size: int = 100
-    learning_rate: float = 2.5e-4
-    weight_decay: float = 5e-4
 
 
 PRESETS = {

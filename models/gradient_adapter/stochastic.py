@@ -24,6 +24,7 @@ from typing import Any
 
 from models.experiments import checkpoint
 from models.experiments.config import Preset
+from models.experiments.data import examples_of
 from models.experiments.experiment import Experiment, Explanation
 from models.experiments.metrics import History
 from models.experiments.pool import Hooks, Job
@@ -39,7 +40,6 @@ from models.gradient_adapter.stochastic_training import (
     EstimatedTraining,
     StochasticConfig,
     build,
-    examples_of,
 )
 
 RECIPE = "bpga.stochastic"

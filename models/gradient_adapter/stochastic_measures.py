@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.random import generator
+from models.experiments.data import examples_of
 from models.experiments.pool import Job
 from models.gradient_adapter.estimators import (
     Floats,
@@ -31,7 +32,6 @@ from models.gradient_adapter.stochastic_training import (
     EstimatedTraining,
     StochasticConfig,
     as_doubles,
-    examples_of,
     network,
 )
 

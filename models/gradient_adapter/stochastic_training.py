@@ -13,7 +13,7 @@ import numpy as np
 
 from minigrad import nn, optim
 from minigrad.random import Streams, generator
-from models.experiments.data import Examples, load_examples
+from models.experiments.data import examples_of
 from models.experiments.loop import NoProbe, Training, as_rows
 from models.experiments.pool import Hooks, Stopped
 from models.gradient_adapter.estimators import (
@@ -132,17 +132,6 @@ ARMS: Mapping[str, Arm] = {
     ),
     "node": Arm("node perturbation", _node, lambda count: 2, perturbs=True),
 }
-
-
-def examples_of(config: StochasticConfig) -> Examples:
-    """Load the data set of a configuration."""
-    return load_examples(
-        config.dataset,
-        config.image_size,
-        config.validation_share,
-        config.max_examples,
-        max_test=config.max_test,
-    )
 
 
 def network(

@@ -44,6 +44,8 @@ FROZEN: Mapping[str, tuple[str, ...]] = {
 PRESETS = presets(small={"epochs": 10})
 SEEN = 1000
 """Training images, at most, on which slopes are counted."""
+LAYERS = ("layer1", "layer2")
+MEASURES = {"beyond 1 %": "beyond", "dead units %": "dead", "slope %": "slope"}
 
 
 def build(config: MlpConfig, arm: str, seed: int) -> Training:
@@ -126,10 +128,6 @@ def tables(records: Sequence[Record]) -> list[Table]:
         ),
     )
     return [errors, slopes]
-
-
-LAYERS = ("layer1", "layer2")
-MEASURES = {"beyond 1 %": "beyond", "dead units %": "dead", "slope %": "slope"}
 
 
 def _row(arm: str, records: Sequence[Record]) -> tuple[str, ...]:
