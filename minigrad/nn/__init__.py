@@ -1,6 +1,6 @@
 """Modules: layers, losses and containers with PyTorch's names, defaults and layouts."""
 
-from minigrad.nn import init
+from minigrad.nn import freezing, init
 from minigrad.nn.activation import (
     ELU,
     GELU,
@@ -30,6 +30,7 @@ from minigrad.nn.dropout import (
     Dropout3d,
 )
 from minigrad.nn.embedding import Embedding
+from minigrad.nn.freezing import LayerOut
 from minigrad.nn.gaaf import GAAF
 from minigrad.nn.linear import Flatten, Identity, Linear
 from minigrad.nn.loss import (
@@ -120,6 +121,7 @@ __all__ = [
     "KLDivLoss",
     "LSTMCell",
     "LayerNorm",
+    "LayerOut",
     "LeakyReLU",
     "Linear",
     "LocalResponseNorm",
@@ -147,5 +149,6 @@ __all__ = [
     "Tanh",
     "Upsample",
     "WeightNoise",
+    "freezing",
     "init",
 ]
