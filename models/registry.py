@@ -18,6 +18,7 @@ from models.gradient_adapter.flow import FLOW
 from models.gradient_adapter.stochastic import STOCHASTIC
 from models.gradient_adapter.table1 import TABLE1 as BPGA_TABLE1
 from models.gradient_adapter.table2 import TABLE2 as BPGA_TABLE2
+from models.layerout.table1 import TABLE1 as LAYEROUT_TABLE1
 
 EXPERIMENTS = (
     TABLE1,
@@ -38,4 +39,5 @@ EXPERIMENTS = (
     FLOW,
     DEPTH,
     STOCHASTIC,
+    LAYEROUT_TABLE1,
 )

@@ -1,5 +1,7 @@
 """Looking at gradients: what each is the sum of, and why it is what it is."""
 
+from minigrad.inspect.backward_work.backward_cost import backward_cost
+from minigrad.inspect.backward_work.rows import BackwardCost
 from minigrad.inspect.curvature.complex_step import hvp, jvp
 from minigrad.inspect.curvature.directions import (
     gradient_direction,
@@ -26,6 +28,7 @@ from minigrad.inspect.watch import Seen, detect_nonfinite, watch
 
 __all__ = [
     "Along",
+    "BackwardCost",
     "Correlations",
     "Diff",
     "Divergence",
@@ -45,6 +48,7 @@ __all__ = [
     "Term",
     "Trace",
     "along",
+    "backward_cost",
     "detach",
     "detect_nonfinite",
     "drop",

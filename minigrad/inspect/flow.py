@@ -13,6 +13,7 @@ from minigrad.inspect.explain.diff import Diff
 from minigrad.inspect.record.history import History, OverTime
 from minigrad.inspect.record.recorder import Recorder
 from minigrad.inspect.record.records import Pass, Target, overview
+from minigrad.inspect.record.selection import fits
 from minigrad.inspect.report import html, plot
 
 
@@ -98,14 +99,16 @@ class Flow:
             return self._absence(name)
         at, target, sentence = history.ill.get(title, history.last[title])
         prefix = "" if history.count == 1 else f"in pass {at} of {history.count} "
-        return f"{prefix}`{name}` {sentence or reasons.explain(target, {})}"
+        said = f"{prefix}`{name}` {sentence or reasons.explain(target, {})}"
+        return f"{said}{absence.thawed(title, history)}"
 
     def table(self) -> str:
         """Lay out one row for each gradient, in forward order.
 
         Columns: gradient, shape, edges and terms (how many), then norm, mean_abs,
         cancellation (over all terms of all edges), dead and finite of `Measures`, and
-        update / weight if the block holds steps of an optimizer.
+        update / weight if the block holds steps of an optimizer. Below stand the
+        parameters that were frozen, and what else got no gradient.
         """
         targets = self.targets
         if not targets:
@@ -119,7 +122,10 @@ class Flow:
         )
         cut = self._history.cut_short
         table += f"\ncut short by an error: {cut} of {self.count} passes" if cut else ""
-        missing = ", ".join(self._missing())
+        frozen = ", ".join(self._frozen())
+        table += f"\nfrozen: {frozen}" if frozen else ""
+        others = (one for one in self._missing() if not self._history.is_frozen(one))
+        missing = ", ".join(others)
         return f"{table}\nwithout gradient: {missing}" if missing else table
 
     def __str__(self) -> str:
@@ -233,7 +239,7 @@ class Flow:
         """
         checks.no_dead(self._expect_passes("assert_no_dead"), limit)
         for name in self._missing():
-            if self._names.tensors[name].requires_grad:
+            if not self._is_frozen(name):
                 raise GradientCheckError(f"assert_no_dead: {self.why(name)}")
 
     # -- finding -----------------------------------------------------------------------
@@ -259,6 +265,19 @@ class Flow:
         history = self._history
         known = {*history.last, *history.left_out}
         return [title for title in titles if title not in known]
+
+    def _is_frozen(self, name: str) -> bool:
+        """Tell whether what is called name has no gradient since it needed none."""
+        if name in self._history.frozen:
+            return self._history.is_frozen(name)
+        return not self._names.tensors[name].requires_grad
+
+    def _frozen(self) -> list[str]:
+        """List the selected parameters that were frozen, with the passes if not all."""
+        history, wanted = self._history, self._recorder.selection.name
+        names = (name for name in history.frozen if fits(wanted, name))
+        spells = ((name, history.spell(name)) for name in names)
+        return [f"{name} ({spell})" if spell else name for name, spell in spells]
 
     def _absence(self, name: str) -> str:
         """Say why there is no gradient called name; raise GraphError if nothing is."""

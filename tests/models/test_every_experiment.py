@@ -15,6 +15,7 @@ LITTLE = {
     "epochs": 2,
     "max_examples": 256,
     "max_test": 64,
+    "warm_up": 1,
     "points": 2000,
     "numbers": 256,
 }

@@ -365,24 +365,19 @@ def test_the_gradient_through_a_frozen_layer_is_the_unfrozen_one(layer):
     assert gradient(frozen=True) == gradient(frozen=False)
 
 
-def test_weight_rules_of_frozen_layers_do_not_run():
-    """dW: as many as there are unfrozen units; dX: those with one before them."""
-    for frozen in itertools.product((False, True), repeat=3):
-        if all(frozen):
-            continue
-        model = chain(widths=(4, 4, 4, 4))
-        seen = []
-        with LayerOut(model, frozen, warm_up=0).epoch(0):
-            loss = (model(mg.tensor(np.ones((2, 4), "float32"))) ** 2).sum()
-            with mg.inspect.gradient_flow(model) as flow:
-                loss.backward()
-        for name in flow.targets:
-            seen += [(edge.input, name) for edge in flow.into(name).edges]
-        weights = [name for place, name in seen if name.endswith(".weight")]
-        assert len(weights) == frozen.count(False)
-        first = frozen.index(False)
-        passes = [name for place, name in seen if place == "x" and "linear" not in name]
-        assert len(passes) >= 2 - first
+@pytest.mark.parametrize("frozen", list(itertools.product((False, True), repeat=3))[:7])
+def test_no_rule_runs_that_need_not(frozen):
+    """A weight's where its unit is not frozen, an input's where one before is not."""
+    model = chain(widths=(4, 4, 4, 4))
+    x = mg.tensor(np.ones((2, 4), "float32"))
+    with LayerOut(model, frozen, warm_up=0).epoch(0):
+        loss = (model(x) ** 2).sum()
+        with mg.inspect.gradient_flow(model) as flow:
+            loss.backward()
+    edges = [edge for name in flow.targets for edge in flow.into(name).edges]
+    rules = [edge.input for edge in edges if edge.kernel == "linear"]
+    assert rules.count("w") == rules.count("b") == frozen.count(False)
+    assert rules.count("x") == sum(not all(frozen[:place]) for place in (1, 2))
 
 
 # -- the optimizer's state -------------------------------------------------------------

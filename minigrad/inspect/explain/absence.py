@@ -16,14 +16,24 @@ def sentence(
     if name in history.left_out:
         chosen = selection.described()
         return f"`{name}` was not recorded: the selection, {chosen}, leaves it out."
-    return f"`{name}` has no gradient: {_reason(name, tensor, names, history)}."
+    if history.is_frozen(name):
+        reason = history.frozen[name].sentence()
+        return f"`{name}` has no gradient: it is frozen, {reason}."
+    reason = _reason(name, tensor, names, history)
+    return f"`{name}` has no gradient: {reason}.{thawed(name, history)}"
+
+
+def thawed(name: str, history: History) -> str:
+    """Say that a parameter was frozen in some passes, "" if it never was."""
+    spell = history.spell(name)
+    return f" Frozen in {spell}: {history.frozen[name].reason}." if spell else ""
 
 
 def _reason(name: str, tensor: Tensor, names: Names, history: History) -> str:
     owner = _owner(tensor, names)
     if not tensor.requires_grad:
         if id(tensor) in names.parameters:
-            return "it is frozen, requires_grad is False"
+            return f"it is frozen, {tensor.origin}"
         if owner:
             return f"it is an inert view of `{owner}`, {tensor.origin}"
         return tensor.origin

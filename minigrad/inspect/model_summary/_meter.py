@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from typing import Any, Final
 
 from numpy.random import Generator as Drawer
@@ -127,11 +127,11 @@ def _shapes(y: Any) -> Iterator[Shape]:
 
 
 @contextmanager
-def alone(meter: Meter) -> Generator[None]:
-    """Show the calls inside the block to meter and to nobody who watches around it."""
+def alone(tracer: modes.Tracer | None = None) -> Generator[None]:
+    """Show the calls inside the block to tracer and to nobody who watches around it."""
     watching = modes.observers.set(()), modes.tracers.set(())
     try:
-        with modes.traced(meter):
+        with modes.traced(tracer) if tracer else nullcontext():
             yield
     finally:
         modes.observers.reset(watching[0])

@@ -51,15 +51,20 @@ def summary(model: Any, *inputs: Any, **options: Any) -> Summary:
     meter = Meter(model)
     if inputs or options:
         like = next((p for p in model.parameters() if p.dtype.kind in "fc"), None)
-        given = [_input(at, value, like) for at, value in enumerate(inputs, 1)]
+        given = [
+            as_input("summary", at, value, like) for at, value in enumerate(inputs, 1)
+        ]
         with untouched(model), enable_grad(), alone(meter):
             model(*given, **options)
         meter.forget()
     return Summary(_rows(model, meter), bool(inputs or options))
 
 
-def _input(place: int, value: Any, like: Tensor | None) -> Any:
-    """Return a tensor: of value, or of zeros like like if value is a shape."""
+def as_input(who: str, place: int, value: Any, like: Tensor | None) -> Any:
+    """Return a tensor: of value, or of zeros like like if value is a shape.
+
+    Raises ArgumentError, in the name of who, for what is neither.
+    """
     if value is None or isinstance(value, Tensor):
         return value
     if is_array(value):
@@ -70,9 +75,9 @@ def _input(place: int, value: Any, like: Tensor | None) -> Any:
             dtype = "float32" if like is None else like.dtype
             return Tensor(backend.module.zeros(tuple(value), dtype))
         if not any(isinstance(part, int | float) for part in value):
-            return tuple(_input(place, part, like) for part in value)
+            return tuple(as_input(who, place, part, like) for part in value)
     rule = "a tensor, an array, or a shape as (64, 3, 32, 32)"
-    raise ArgumentError(got("summary", f"input {place} is", repr(value), rule))
+    raise ArgumentError(got(who, f"input {place} is", repr(value), rule))
 
 
 class _Facts(NamedTuple):

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from minigrad.inspect.explain import reasons, tables
+from minigrad.inspect.record.frozen import Frozen
 from minigrad.inspect.record.means import Means
 from minigrad.inspect.record.records import Pass, Target
 from minigrad.inspect.record.sketch import Series, Sketch
@@ -96,6 +98,7 @@ class History:
         fault: the first gradient that was not finite, nearest to its cause.
         calls: label of a call -> name of the gradient of its result.
         left_out: names of gradients that came, but that the selection left out.
+        frozen: name -> a parameter that was frozen in some pass.
         detached: terms that interventions let nothing flow in the place of.
         used: name of a leaf -> the call that used it last; see `Trace`.
         has_edges: whether any gradient was more than what backward() was called on.
@@ -116,6 +119,7 @@ class History:
         self.roots: dict[str, None] = {}
         self.has_edges = False
         self.left_out: dict[str, None] = {}
+        self.frozen: dict[str, Frozen] = {}
         self.detached: dict[str, None] = {}
         self.used: dict[str, str] = {}
         self._means = Means()
@@ -146,6 +150,24 @@ class History:
             self.over_time[name].add("update", self.count, update)
         self._means.amend(updates)
         self._mean = (0, {})
+
+    def freeze(self, found: Mapping[str, Frozen]) -> None:
+        """Add the parameters that the last pass found frozen."""
+        for name, one in found.items():
+            known = self.frozen.get(name)
+            passes = 1 if known is None else known.passes + 1
+            self.frozen[name] = one._replace(passes=passes)
+
+    def is_frozen(self, name: str) -> bool:
+        """Tell whether name is a parameter that was frozen in all passes."""
+        one = self.frozen.get(name)
+        return one is not None and one.passes == self.count
+
+    def spell(self, name: str) -> str:
+        """Say in how many passes a parameter was frozen; "" if in all or in none."""
+        if name not in self.frozen or self.is_frozen(name):
+            return ""
+        return f"{self.frozen[name].passes} of {self.count} passes"
 
     def _note(self, name: str, target: Target, one: Pass, fault: str) -> None:
         if name not in self.over_time:

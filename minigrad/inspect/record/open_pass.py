@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from minigrad.inspect.interventions import Intervention
+from minigrad.inspect.record.frozen import find
 from minigrad.inspect.record.labels import Labels
 from minigrad.inspect.record.measures import Arrived
 from minigrad.inspect.record.names import Names
@@ -38,6 +39,7 @@ class OpenPass:
         lines = {} if trace is None else trace.lines
         self.root = order[0] if order else None
         self.labels = Labels(names, order, lines)
+        self.frozen = find(names, order, self.labels) if order else {}
         self.chosen: set[Any] | None = None
         self.pending: dict[Any, Pending] = {}
         self.found: list[Target] = []

@@ -150,6 +150,7 @@ class Recorder:
             if change.factor is None:
                 self._history.detached |= change.changed
         self._history.add(done, now.fault, complete=complete)
+        self._history.freeze(now.frozen)
 
     # -- measuring ---------------------------------------------------------------------
 

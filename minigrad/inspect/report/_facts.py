@@ -10,7 +10,6 @@ from typing import Final, NamedTuple, Protocol
 
 from minigrad.inspect.explain import reasons
 from minigrad.inspect.record.history import History, OverTime
-from minigrad.inspect.record.names import Names
 from minigrad.inspect.record.records import Pass, Target
 
 SEVERITY: Final = ("not finite", "none", "zero", "huge", "tiny", "noise")
@@ -36,8 +35,6 @@ class Recorded(Protocol):
         """The gradients by name."""
         ...
 
-    _names: Names
-
     @property
     def _history(self) -> History: ...
 
@@ -55,6 +52,8 @@ class Recorded(Protocol):
 
     def _missing(self) -> list[str]: ...
 
+    def _is_frozen(self, name: str) -> bool: ...
+
     def _expect_passes(self, who: str) -> History: ...
 
 
@@ -67,9 +66,9 @@ class Facts:
         targets: the gradients by name, in forward order, means over all passes.
         verdicts: of each of them, on its first pass that was not healthy; then of those
             without a gradient.
-        sentences: `Flow.why` of all that are not healthy: of parameters and named
-            leaves, then of results, both in forward order; those without a gradient
-            last.
+        sentences: `Flow.why` of all that are not healthy: parameters and named leaves,
+            then results, in forward order; last what has no gradient.
+        spells: of parameters that were frozen in some passes only: in how many.
         over_time: of each gradient.
         roots: what backward() was called on.
     """
@@ -78,6 +77,7 @@ class Facts:
     targets: Pass
     verdicts: dict[str, str]
     sentences: dict[str, str]
+    spells: dict[str, str]
     over_time: dict[str, OverTime]
     roots: list[str]
 
@@ -103,9 +103,8 @@ def gather(flow: Recorded) -> Facts:
     history, targets = flow._history, flow.targets
     seen = {name: history.ill.get(name, history.last[name]) for name in targets}
     verdicts = {name: reasons.verdict(event.target) for name, event in seen.items()}
-    tensors = flow._names.tensors
     missing = {
-        name: "none" if tensors[name].requires_grad else "frozen"
+        name: "frozen" if flow._is_frozen(name) else "none"
         for name in (flow._missing() if targets else ())
     }
     ill = [name for name in targets if name in history.ill]
@@ -117,6 +116,7 @@ def gather(flow: Recorded) -> Facts:
         targets=targets,
         verdicts={**verdicts, **missing},
         sentences={name: flow.why(name) for name in told},
+        spells={name: history.spell(name) for name in history.frozen},
         over_time=dict(history.over_time),
         roots=list(history.roots),
     )

@@ -160,6 +160,8 @@ class Tree:
             if value is not None
         )
         kind = f"{target.kind}, {target.shape} {target.dtype}"
+        spell = self._facts.spells.get(target.name)
+        items += f"<li>frozen in <b>{spell}</b></li>" if spell else ""
         made = f"<li>made at {self._line(target.line)}</li>" if target.line else ""
         return (
             f'<ul class="of"><li><code>{escape(target.name)}</code></li>'

@@ -1,0 +1,1 @@
+"""LayerOut: freezing layers, and what stands beside it in the paper."""
