@@ -1,6 +1,6 @@
 """Modules: layers, losses and containers with PyTorch's names, defaults and layouts."""
 
-from minigrad.nn import freezing, init
+from minigrad.nn import freezing, init, residual
 from minigrad.nn.activation import (
     ELU,
     GELU,
@@ -71,6 +71,7 @@ from minigrad.nn.pooling import (
 )
 from minigrad.nn.recurrent import GRU, LSTM, RNN
 from minigrad.nn.recurrent_cells import GRUCell, LSTMCell, RNNCell
+from minigrad.nn.residual import Residual
 from minigrad.nn.rnn_drop import RnnDropLSTM
 from minigrad.nn.threshold import FeasibleTargetSign, Quantize, Sign
 from minigrad.nn.upsampling import Upsample
@@ -139,6 +140,7 @@ __all__ = [
     "Quantize",
     "RNNCell",
     "ReLU",
+    "Residual",
     "RnnDropLSTM",
     "Sequential",
     "SiLU",
@@ -151,4 +153,5 @@ __all__ = [
     "WeightNoise",
     "freezing",
     "init",
+    "residual",
 ]
