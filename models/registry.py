@@ -18,6 +18,8 @@ from models.gradient_adapter.flow import FLOW
 from models.gradient_adapter.stochastic import STOCHASTIC
 from models.gradient_adapter.table1 import TABLE1 as BPGA_TABLE1
 from models.gradient_adapter.table2 import TABLE2 as BPGA_TABLE2
+from models.layerout import cifar as layerout_cifar
+from models.layerout.cost import COST
 from models.layerout.table1 import TABLE1 as LAYEROUT_TABLE1
 
 EXPERIMENTS = (
@@ -40,4 +42,9 @@ EXPERIMENTS = (
     DEPTH,
     STOCHASTIC,
     LAYEROUT_TABLE1,
+    layerout_cifar.TABLE2,
+    layerout_cifar.TABLE3,
+    layerout_cifar.TABLE4,
+    layerout_cifar.TABLE5,
+    COST,
 )

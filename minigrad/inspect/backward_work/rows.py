@@ -151,8 +151,8 @@ class BackwardCost:
         ]
         lines = [tables.layout(self._title(), header, rows)]
         lines.append(
-            "exact: multiply-adds of linear, convolution, recurrent, attention and "
-            "matmul gradients"
+            "exact: multiply-adds of the gradients of weights and of inputs; thawed: "
+            "if nothing were frozen"
         )
         if self.seconds is not None:
             lines.append(self._measured(self.seconds))
@@ -193,9 +193,10 @@ class BackwardCost:
     def _title(self) -> str:
         return (
             f"{self._kind}: {self.frozen:,} of {self.parameters:,} parameters frozen "
-            f"({100 * self.frozen_share:.1f} %), backward does "
-            f"{short(self.multiply_adds)} of {short(self.thawed_multiply_adds)} "
-            f"multiply-adds ({100 * self.saved_share:.1f} % saved)"
+            f"({100 * self.frozen_share:.1f} %)\n"
+            f"backward: {short(self.multiply_adds)} of "
+            f"{short(self.thawed_multiply_adds)} multiply-adds "
+            f"({100 * self.saved_share:.1f} % saved)"
         )
 
     def _measured(self, seconds: Seconds) -> str:
