@@ -19,8 +19,10 @@ from models.gradient_adapter.stochastic import STOCHASTIC
 from models.gradient_adapter.table1 import TABLE1 as BPGA_TABLE1
 from models.gradient_adapter.table2 import TABLE2 as BPGA_TABLE2
 from models.layerout import cifar as layerout_cifar
+from models.layerout.blockdrop_curve import BLOCKDROP
 from models.layerout.cost import COST
 from models.layerout.table1 import TABLE1 as LAYEROUT_TABLE1
+from models.layerout.table6 import TABLE6
 
 EXPERIMENTS = (
     TABLE1,
@@ -46,5 +48,7 @@ EXPERIMENTS = (
     layerout_cifar.TABLE3,
     layerout_cifar.TABLE4,
     layerout_cifar.TABLE5,
+    TABLE6,
+    BLOCKDROP,
     COST,
 )

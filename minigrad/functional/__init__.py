@@ -17,6 +17,7 @@ from minigrad.functional.dropout import (
     dropout3d,
 )
 from minigrad.functional.embedding import embedding
+from minigrad.functional.gate import gate, policy_loss
 from minigrad.functional.losses import (
     binary_cross_entropy_with_logits,
     cross_entropy,
@@ -139,6 +140,7 @@ __all__ = [
     "expand",
     "feasible_target_sign",
     "gaaf",
+    "gate",
     "gaussian_dropout",
     "gaussian_noise",
     "gelu",
@@ -174,6 +176,7 @@ __all__ = [
     "noisy_activation",
     "normalize",
     "pad",
+    "policy_loss",
     "power",
     "prod",
     "quantize",

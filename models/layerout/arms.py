@@ -90,6 +90,11 @@ _PLAIN = {
     "efreeze_prefix": replace(_EFREEZE, label="efreeze, leading run", prefix_only=True),
     "warm_up_once": replace(_WARM_UP, label="warm-up, v drawn once", resample="once"),
     "baseline_code": Arm("baseline, the code's rates"),
+    # Beside LayerOut; what they are is the network's business.
+    "dropout": Arm("dropout"),
+    "drop_connect": Arm("DropConnect"),
+    "stochastic_depth": Arm("stochastic depth"),
+    "block_drop": Arm("BlockDrop"),
 }
 ARMS: Mapping[str, Arm] = {
     **_PLAIN,

@@ -10,7 +10,7 @@ from models.layerout.cost_panels import NETWORKS, PUBLISHED, STRATEGIES
 
 MNIST: Any = {"presets": ("small", "full"), "datasets": ("mnist",)}
 FROZEN = ("since_start", "warm_up", "dfreeze", "efreeze")
-SPREAD = {"since_start": 11.2, "warm_up": 12.5, "dfreeze": 10.8, "efreeze": 10.8}
+SPREAD = {"since_start": 10.9, "warm_up": 12.1, "dfreeze": 10.1, "efreeze": 10.6}
 """Three standard deviations of what `small` freezes on average, in points."""
 POINTS = 3.0
 """Shares of parameters and of work within so many points would pass for one another."""
@@ -103,7 +103,8 @@ OVERSTATED = tuple(
         ordered((POINTS, of(arm, "overstated", "points above"))),
         MNIST,
     )
-    # Of efreeze, whose large first layers freeze most, 2.7 points are expected.
+    # Of efreeze, whose large first layer freezes most, 2.99 points are expected: its
+    # shares cannot be told apart by this bound.
     for arm in FROZEN
     if arm != "efreeze"
 )
@@ -116,20 +117,18 @@ OVERSTATED_STEP = control(
 
 
 def _inverted(network: str) -> Claim:
-    def of_network(strategy: str, share: str, words: str) -> Quantity:
-        return beforehand(network, strategy, share, words)
-
+    frozen, saved = "parameters frozen", "multiply-adds saved"
     return control(
         f"{NETWORKS[network]}: dfreeze freezes more parameters than efreeze, and saves "
         "fewer multiply-adds of backward (by formula)",
         ordered(
             (
-                of_network("efreeze", "frozen", "parameters frozen"),
-                of_network("dfreeze", "frozen", "parameters frozen"),
+                beforehand(network, "efreeze", "frozen", frozen),
+                beforehand(network, "dfreeze", "frozen", frozen),
             ),
             (
-                of_network("dfreeze", "saved", "multiply-adds saved"),
-                of_network("efreeze", "saved", "multiply-adds saved"),
+                beforehand(network, "dfreeze", "saved", saved),
+                beforehand(network, "efreeze", "saved", saved),
             ),
         ),
         {},

@@ -1,4 +1,4 @@
-"""What layerout.cost shows: shares by formula, and tables and figure beside measured.
+"""What layerout.cost shows: shares by formula, tables of them, and the figure.
 
 In a chain of layers 1..K let F_i be the multiply-adds of layer i's forward pass. Its
 weight gradient costs F_i, and is saved while it is frozen; the gradient of its input
@@ -35,11 +35,11 @@ TERMS = 10_000
 """Of the series of Chances.redrawn; the rest is below 1e-8 for two layers or more."""
 NETWORKS = {
     "mnist": "the paper's network for MNIST",
-    "vgg16": "its VGG-16, 10 classes",
-    "dense": "fully connected, as trained here",
+    "vgg16": "the paper's VGG-16, 10 classes",
+    "dense": "the fully connected network trained here",
 }
 STRATEGIES = {
-    "random": "random, redrawn",
+    "random": "LayerOut with random v",
     "dfreeze": "LayerOut-dfreeze",
     "efreeze": "LayerOut-efreeze",
 }

@@ -108,6 +108,29 @@ def draw_savings(axes: Any, arms: Mapping[str, Arm], records: Sequence[Record]) 
     axes.legend(fontsize=8)
 
 
+def draw_kept(axes: Any, records: Sequence[Record], arm: str) -> None:
+    """Draw the blocks that run for a test image by epoch, and the accuracy above."""
+    histories = [record["arms"][arm]["history"] for record in records]
+    epochs = range(1, len(histories[0]) + 1)
+    for name, label, number in (
+        ("kept", "blocks that run", 0),
+        ("decided", "blocks up to the policy", 6),
+    ):
+        by_epoch = list(
+            zip(*([e[name] for e in one] for one in histories), strict=True)
+        )
+        means = [statistics.fmean(values) for values in by_epoch]
+        ends = [min(values) for values in by_epoch], [max(v) for v in by_epoch]
+        axes.plot(epochs, means, color=COLOURS[number], label=label)
+        axes.fill_between(epochs, *ends, color=COLOURS[number], alpha=0.2, linewidth=0)
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel("epoch")
+    axes.set_ylabel("blocks, mean over test images")
+    axes.set_title("BlockDrop's policy")
+    axes.legend(fontsize=8)
+
+
 def _share(arm: str, name: str, records: Sequence[Record]) -> float:
     if name != "seconds":
         return _mean_std(Quantity(arm, name, ""), records)[0]

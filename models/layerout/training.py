@@ -18,7 +18,12 @@ from models.experiments.errors import RunError
 from models.experiments.experiment import Explanation
 from models.experiments.loop import NoProbe, Training
 from models.experiments.pool import Hooks, Job
-from models.experiments.trained import Build, record_flow, train_and_measure
+from models.experiments.trained import (
+    Build,
+    Measure,
+    record_flow,
+    train_and_measure,
+)
 from models.layerout.arms import Arm
 from models.layerout.common import (
     TrainingConfig,
@@ -118,9 +123,16 @@ class FreezingTraining(Training):
 
 
 def build(
-    config: TrainingConfig, arm: Arm, seed: int, model: nn.Module
+    config: TrainingConfig,
+    arm: Arm,
+    seed: int,
+    model: nn.Module,
+    streams: Streams | None = None,
 ) -> FreezingTraining:
-    """Give a network its optimiser, its examples and what freezes its layers."""
+    """Give a network its optimiser, its examples and what freezes its layers.
+
+    streams: those that the model draws from, if it does.
+    """
     stats = statistics_of(config)
     optimizer = optim.SGD(
         model.parameters(),
@@ -131,7 +143,7 @@ def build(
     return FreezingTraining(
         model=model,
         optimizer=optimizer,
-        streams=Streams(seed),
+        streams=streams or Streams(seed),
         examples=examples_of(config),
         batch_size=config.batch_size,
         seed=seed,
@@ -143,9 +155,11 @@ def build(
     )
 
 
-def train(job: Job, hooks: Hooks, build: Build) -> dict[str, Any]:
+def train(
+    job: Job, hooks: Hooks, build: Build, measure: Measure | None = None
+) -> dict[str, Any]:
     """Train a network; add to its metrics what freezing saved."""
-    result = train_and_measure(job, hooks, build)
+    result = train_and_measure(job, hooks, build, measure)
     official = examples_of(job.config).official
     return {**result, **savings(result["history"]), "official_files": official}
 

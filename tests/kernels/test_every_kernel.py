@@ -167,6 +167,10 @@ CASES = {
         for loss in ("soft_hinge", "truncated_hinge")
     ],
     "gaaf": [X, case({"k": 10.0, "mode": "backward_only"}, x=normal(7))],
+    "gate": [
+        case(a=normal(3, 4, 2), b=normal(3, 4, 2), u=between(3, low=0.0, high=1.0)),
+        case(a=normal(3, 4), b=normal(3, 4), u=booleans(3)),
+    ],
     "gelu": [X],
     "gelu_tanh": [X],
     "getitem": [
@@ -238,6 +242,15 @@ CASES = {
         for function, alpha, size in (("tanh", 0.8, 4), ("sigmoid", 1.2, 1))
     ],
     "pad": [case({"widths": ((1, 0), (2, 1)), "value": 0.5}, x=normal(3, 4))],
+    "policy_loss": [
+        case(
+            {"entropy_weight": 0.5},
+            q=between(3, 4, low=0.1, high=0.9),
+            u=booleans(3, 4),
+            advantage=normal(3),
+            mask=between(4, low=0.5, high=1.5),
+        )
+    ],
     "power": [case(a=positive(3, 4), b=normal(4))],
     "prod": REDUCED,
     "quantize": [
@@ -434,6 +447,7 @@ NUMBERS = {
     "noisy_activation": {"alpha": 1.2, "c": 2.0},
     "quantize": {"low": -0.5, "high": 0.5},
     "pad": {"widths": ((1, 0), (2, 1)), "value": 0.5},
+    "policy_loss": {"entropy_weight": 0.5},
     "batch_norm_eval": {"eps": 0.1},
     "cosine_similarity": {"eps": 0.1},
     "group_norm": {"eps": 0.1},
