@@ -37,7 +37,7 @@ class Arm:
         label: how tables call it.
         v: "random", or the number of units -> freeze probabilities; None: no LayerOut.
         since_start: whether there is no warm-up.
-        resample, momentum, prefix_only, norm: of nn.LayerOut.
+        resample, momentum, prefix_only: of nn.LayerOut.
         erase: whether random erasing is among the augmentations.
     """
 
@@ -47,7 +47,6 @@ class Arm:
     resample: str = "epoch"
     momentum: str = "keep"
     prefix_only: bool = False
-    norm: str = "live"
     erase: bool = False
 
     def layer_out(self, model: nn.Module, warm_up: int, seed: int) -> LayerOut | None:
@@ -59,7 +58,6 @@ class Arm:
             "resample": self.resample,
             "momentum": self.momentum,
             "prefix_only": self.prefix_only,
-            "norm": self.norm,
             "seed": seed,
         }
         if isinstance(self.v, str):

@@ -6,8 +6,14 @@ give the baseline of ResNet-110 other rates than LayerOut (multiplied by 0.1 at 
 4, 82 and 123, where LayerOut's are set to 0.1, 0.01, 0.001), and less weight decay.
 Here all arms have LayerOut's; "baseline, the code's rates" shows what the others do.
 
+As in the code, nothing but linear layers follows VGG's convolutions. Its scripts for
+CIFAR-100 step the rates every 50 epochs, and freeze by dfreeze's probabilities under
+the name of efreeze; here CIFAR-100 is trained as CIFAR-10, as the paper says. Public
+code for the same ResNet, with rates of its own, states 94.90 and 76.27 % without any
+freezing, more than the paper's baselines.
+
 At `small` the networks are small members of the same families, on a part of the images
-at half their resolution.
+at half their resolution; freeze probabilities of VGG then fall or rise in equal steps.
 """
 
 from collections.abc import Sequence
@@ -189,9 +195,9 @@ def build_resnet(config: ResNetConfig, arm: str, seed: int) -> FreezingTraining:
 
 
 def as_code(config: ResNetConfig) -> ResNetConfig:
-    """Give the rates of the published baseline: each step multiplies by 0.1.
+    """Give the rates and the weight decay of the published baseline.
 
-    LayerOut's first step multiplies by 10.
+    Each step multiplies by 0.1, where LayerOut's first multiplies by 10.
     """
     first = config.rates[0][1]
     rates = [(epoch, first * 0.1**step) for step, (epoch, _) in enumerate(config.rates)]

@@ -5,12 +5,14 @@
 | SGD, momentum 0.9, weight decay 5e-4 | optim.SGD; weight decay on all parameters |
 | learning rate by epoch | rates: (first epoch, rate) pairs |
 | pad 4, random crop, flip, normalise | shift, flip; statistics of the training images |
-| random erasing | Arm.erase, with probability 1/2, the published code's constants |
+| random erasing | Arm.erase, probability 1/2, filled with the code's constants |
 | % of parameters frozen | measures.savings |
 
 The paper names no validation part. Here the end of the training images is one, so that
-the best epoch can be chosen without the test set; tables have the last epoch first, and
-the paper's number, the highest test accuracy over all epochs, beside it.
+the best epoch can be chosen without the test set. Claims are decided by the last epoch;
+the paper's number, the highest test accuracy over all epochs, stands beside it. In the
+published scripts random erasing never fires, for want of an option that is passed on;
+the probability is that of Zhong et al. 2017.
 """
 
 import functools

@@ -23,7 +23,7 @@ from models.experiments.config import Preset
 from models.experiments.experiment import Experiment, Explanation
 from models.experiments.pool import Hooks, Job
 from models.experiments.tables import Table
-from models.layerout import common, cost_panels, training
+from models.layerout import common, cost_panels, expectations, training
 from models.layerout.arms import chosen
 from models.layerout.common import PAPER, Checkpoints, TrainingConfig, prepare
 from models.layerout.cost_claims import CLAIMS
@@ -115,12 +115,12 @@ def train(job: Job, hooks: Hooks) -> dict[str, Any]:
     percent of a whole training step's multiply-adds saved; "overstated",
     "overstated_step": points by which frozen_share is above saved_share and above
     step_share; "trained_part": of the parameters, from 0 to 1. The baseline's hold
-    "expected", shares by network and strategy; see cost_panels.expected.
+    "expected", shares by network and strategy; see expectations.expected.
     """
     result = training.train(job, hooks, build)
     examples = common.examples_of(job.config)
     network = _network(job.config, examples, job.seed)
-    chain = cost_panels.chain_of(network, examples.train.images.shape[1:])
+    chain = expectations.chain_of(network, examples.train.images.shape[1:])
     frozen, saved = result["frozen_share"], result["saved_share"]
     step = saved * chain.backward_part
     late = [epoch["test_accuracy"] for epoch in result["history"][-LATE:]]
@@ -132,9 +132,9 @@ def train(job: Job, hooks: Hooks) -> dict[str, Any]:
         "trained_part": 1 - frozen / 100,
     }
     if job.arm == "baseline":
-        chains = {**cost_panels.published_chains(), "dense": chain}
+        chains = {**expectations.published_chains(), "dense": chain}
         added["expected"] = {
-            name: cost_panels.expectations(one) for name, one in chains.items()
+            name: expectations.expectations(one) for name, one in chains.items()
         }
     return {**result, **added}
 

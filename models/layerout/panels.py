@@ -7,13 +7,13 @@ from typing import Any
 from models.experiments.claims import Quantity, Record
 from models.experiments.figures import COLOURS
 from models.experiments.verdicts import mean_and_std
-from models.layerout.arms import Arm
+from models.layerout.arms import Arm, nothing
 from models.layerout.tables import Published
 
 SHARES = {
     "frozen_share": "parameters frozen",
-    "saved_share": "multiply-adds saved",
-    "seconds": "seconds saved",
+    "saved_share": "backward's multiply-adds saved",
+    "seconds": "backward's seconds saved",
 }
 
 
@@ -32,7 +32,7 @@ def accuracies_and_savings(
     draw_accuracies(left, arms, records, published)
     shown = [arm for arm in arms if arm in (curves or published)]
     draw_epochs(middle, {arm: arms[arm] for arm in shown}, records)
-    frozen = {arm: made for arm, made in arms.items() if made.v is not None}
+    frozen = {arm: made for arm, made in arms.items() if made.v not in (None, nothing)}
     draw_savings(right, frozen, records)
 
 
@@ -79,7 +79,7 @@ def draw_epochs(axes: Any, arms: Mapping[str, Arm], records: Sequence[Record]) -
         epochs = range(1, len(by_epoch) + 1)
         colour = COLOURS[number % len(COLOURS)]
         means = [statistics.fmean(values) for values in by_epoch]
-        lows.append(means[len(means) // 4])
+        lows += means[len(means) // 4 :]
         axes.plot(epochs, means, color=colour, label=made.label)
         ends = [min(values) for values in by_epoch], [max(v) for v in by_epoch]
         axes.fill_between(epochs, *ends, color=colour, alpha=0.15, linewidth=0)
@@ -103,7 +103,7 @@ def draw_savings(axes: Any, arms: Mapping[str, Arm], records: Sequence[Record]) 
     )
     axes.invert_yaxis()
     axes.axvline(0, color="black", linewidth=0.8)
-    axes.set_xlabel("% of an epoch behind the warm-up")
+    axes.set_xlabel("%, mean over epochs behind the warm-up")
     axes.set_title("Three shares that are not the same")
     axes.legend(fontsize=8)
 

@@ -9,6 +9,8 @@ that a reader sees what it does to the table: every LayerOut epoch begins with f
 momentum for all layers ("momentum reset", also of the baseline), and only the leading
 run of drawn layers is frozen ("leading run"); it draws a random v once. Its script
 "since start" freezes nothing at all, by an oversight: its accuracy is the baseline's.
+Not run: test images resized from 28 to 32 pixels, where training pads them; weights
+that start as PyTorch's; a baseline with as many updates, and other sets by batch.
 """
 
 from collections.abc import Sequence

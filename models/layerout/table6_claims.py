@@ -14,7 +14,6 @@ ACCURACY = {
 }
 """Test accuracy on CIFAR-10 in percent; all but the last are quoted by the paper."""
 CIFAR10: Any = {"presets": ("small", "full"), "datasets": ("cifar10",)}
-FULL: Any = {"presets": ("full",), "datasets": ("cifar10",)}
 PAIRS = (
     ("warm_up", "stochastic_depth"),
     ("warm_up", "block_drop"),
@@ -23,17 +22,16 @@ PAIRS = (
     ("stochastic_depth", "baseline"),
     ("block_drop", "baseline"),
 )
-KEPT = Quantity("block_drop", "kept_share", "blocks that run at test time")
+KEPT = Quantity("block_drop", "kept_share", "blocks that run at test time %")
 
 CLAIMS = (
     *(claims.above(*pair, ACCURACY, "Table 6", CIFAR10) for pair in PAIRS),
-    *(claims.reaches(arm, ACCURACY[arm], "Table 6", FULL) for arm in ACCURACY),
     claims.honest(("warm_up",)),
     control(
-        "BlockDrop runs fewer blocks at test time (share of all, below 0.9), and its "
+        "BlockDrop runs fewer blocks at test time (below 90 %), and its "
         "multiply-adds, the policy's among them, are fewer than the baseline's",
         ordered(
-            (KEPT, 0.9),
+            (KEPT, 90.0),
             (of("block_drop", "test_multiply_adds", per="baseline"), 1.0),
         ),
         CIFAR10,
@@ -50,7 +48,7 @@ CLAIMS = (
         CIFAR10,
     ),
     control(
-        "an epoch of LayerOut does, too",
+        "an epoch of LayerOut takes less of the processor's time than the baseline's",
         ordered((of("warm_up", "epoch_seconds", per="baseline"), 1.0)),
         CIFAR10,
     ),

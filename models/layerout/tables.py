@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from models.experiments.claims import Quantity, Record
 from models.experiments.tables import Table
-from models.experiments.verdicts import mean_std_of
+from models.experiments.verdicts import mean_std, mean_std_of
 from models.layerout.arms import Arm
 
 Published = Mapping[str, float]
@@ -80,8 +80,8 @@ def savings(
 
 
 def saved_seconds(arm: str, records: Sequence[Record]) -> str:
-    """Percent of the baseline's seconds of backward that an arm saved, as text."""
+    """Percent of the baseline's seconds of backward that an arm saved: mean (std)."""
     if arm == "baseline":
         return "-"
     ratio = Quantity(arm, "backward_seconds", "", per="baseline")
-    return f"{100 * (1 - sum(map(ratio.of, records)) / len(records)):.0f}"
+    return mean_std([100 * (1 - ratio.of(record)) for record in records], ".0f")

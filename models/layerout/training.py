@@ -10,6 +10,7 @@ from typing import Any
 
 from datasets import augment
 from minigrad import nn, optim, tensor
+from minigrad.errors import NonFiniteError
 from minigrad.inspect import backward_cost
 from minigrad.nn.freezing import LayerOut
 from minigrad.random import Streams
@@ -38,7 +39,10 @@ COUNTED = 2
 
 
 class BackwardClock(NoProbe):
-    """Sums the seconds of the processor that backward passes take."""
+    """Sums the seconds of the processor that backward passes take.
+
+    On a device these are those of the calls alone: seconds are measured on NumPy.
+    """
 
     def __init__(self) -> None:
         """Start from 0."""
@@ -82,7 +86,7 @@ class FreezingTraining(Training):
             record = super().run_epoch(epoch, hooks)
         places = [place for place, is_frozen in enumerate(frozen) if is_frozen]
         if not math.isfinite(record["train_loss"]) and places:
-            raise RunError(self._diverged(record["train_loss"], epoch, places))
+            raise NonFiniteError(self._diverged(record["train_loss"], epoch, places))
         freeze = self.layer_out
         return record | {
             "active": freeze is None or epoch >= freeze.warm_up,
@@ -159,7 +163,11 @@ def train(
     job: Job, hooks: Hooks, build: Build, measure: Measure | None = None
 ) -> dict[str, Any]:
     """Train a network; add to its metrics what freezing saved."""
-    result = train_and_measure(job, hooks, build, measure)
+    try:
+        result = train_and_measure(job, hooks, build, measure)
+    except NonFiniteError as error:
+        who = f"{job.experiment}: {job.arm}, seed {job.seed}"
+        raise RunError(f"{who}: {error}") from None
     official = examples_of(job.config).official
     return {**result, **savings(result["history"]), "official_files": official}
 

@@ -23,6 +23,7 @@ RECIPE = Recipe(pretraining=1, policy=2, entropy_weight=0.0, gamma=2.0, joint_ga
 CONFIG = replace(
     curve.PRESETS["tiny"].config,
     epochs=4,
+    batch_size=32,
     max_examples=160,
     max_test=40,
     blocks=(1, 1, 1),

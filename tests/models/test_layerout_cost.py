@@ -12,10 +12,10 @@ from minigrad.nn.freezing import LayerOut, joint_probability
 from minigrad.random import Streams
 from models.experiments.pool import Hooks, Job
 from models.experiments.verdicts import Verdict, decide
-from models.layerout import cost, cost_panels
+from models.layerout import cost, cost_panels, expectations
 from models.layerout.arms import dfreeze, efreeze
 from models.layerout.cost_claims import CLAIMS, FROZEN, SPREAD
-from models.layerout.cost_panels import Chain, Chances, chain_of, expected
+from models.layerout.expectations import Chain, Chances, chain_of, expected
 from models.networks.mlp import mlp
 from models.networks.vgg import vgg
 
@@ -35,7 +35,7 @@ def chains():
     with pytest.MonkeyPatch.context() as patch:
         for name in ("normal_", "uniform_"):
             patch.setattr(nn.init, name, lambda weight, *_, **__: weight)
-        return cost_panels.published_chains()
+        return expectations.published_chains()
 
 
 def train(arm, folder):
@@ -78,7 +78,7 @@ SHEET = [
 
 @pytest.mark.parametrize(("network", "strategy", "shares"), SHEET)
 def test_the_formula_gives_the_known_shares(chains, network, strategy, shares):
-    found = cost_panels.expectations(chains[network])[strategy]
+    found = expectations.expectations(chains[network])[strategy]
     assert {name: round(found[name], 2) for name in shares} == shares
 
 
@@ -88,7 +88,7 @@ def test_the_formula_gives_the_shares_of_a_random_v(chains):
         "mnist": {"frozen": 49.61, "saved": 38.84},
         "vgg16": {"frozen": 49.99, "saved": 29.84, "saved_live": 25.07},
     }.items():
-        found = cost_panels.expectations(chains[network])["random"]
+        found = expectations.expectations(chains[network])["random"]
         assert {name: found[name] for name in shares} == pytest.approx(shares, abs=0.2)
 
 
@@ -172,7 +172,7 @@ def test_the_network_and_its_probabilities_are_those_of_the_protocol():
     chain = chain_of(dense(hidden, 784), (784,))
     assert chain.sizes == (200_960, 65_792, 65_792, 65_792, 2_570)
     assert chain.parameters == 400_906
-    found = cost_panels.expectations(chain)
+    found = expectations.expectations(chain)
     assert found["efreeze"]["frozen"] == pytest.approx(69.5, abs=0.1)
     assert found["efreeze"]["saved"] == pytest.approx(66.52, abs=0.01)
     assert found["dfreeze"]["frozen"] == pytest.approx(29.5, abs=0.1)
