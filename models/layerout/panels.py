@@ -64,12 +64,13 @@ def draw_accuracies(
     axes.grid(axis="x", alpha=0.3)
     axes.set_xlabel("test accuracy (%)")
     axes.set_title(f"Mean and std, n = {len(records)}")
-    axes.legend(fontsize=8, loc="best")
+    _legend_below(axes)
 
 
 def draw_epochs(axes: Any, arms: Mapping[str, Arm], records: Sequence[Record]) -> None:
     """Draw test accuracy by epoch: mean, and from the lowest to the highest seed."""
     lows: list[float] = []
+    highs: list[float] = []
     for number, (arm, made) in enumerate(arms.items()):
         curves = [
             [epoch["test_accuracy"] for epoch in record["arms"][arm]["history"]]
@@ -83,12 +84,14 @@ def draw_epochs(axes: Any, arms: Mapping[str, Arm], records: Sequence[Record]) -
         axes.plot(epochs, means, color=colour, label=made.label)
         ends = [min(values) for values in by_epoch], [max(v) for v in by_epoch]
         axes.fill_between(epochs, *ends, color=colour, alpha=0.15, linewidth=0)
-    axes.set_ylim(bottom=min(lows) - 2)
+        highs += ends[1]
+    # Where networks begin would leave no room for where they end.
+    axes.set_ylim(min(lows) - 2, max(highs) + 1)
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.set_xlabel("epoch")
     axes.set_ylabel("test accuracy (%)")
     axes.set_title("By epoch; band: all seeds")
-    axes.legend(fontsize=8)
+    axes.legend(fontsize=8, loc="lower right")
 
 
 def draw_savings(axes: Any, arms: Mapping[str, Arm], records: Sequence[Record]) -> None:
@@ -105,7 +108,7 @@ def draw_savings(axes: Any, arms: Mapping[str, Arm], records: Sequence[Record]) 
     axes.axvline(0, color="black", linewidth=0.8)
     axes.set_xlabel("%, mean over epochs behind the warm-up")
     axes.set_title("Three shares that are not the same")
-    axes.legend(fontsize=8)
+    _legend_below(axes)
 
 
 def draw_kept(axes: Any, records: Sequence[Record], arm: str) -> None:
@@ -129,6 +132,12 @@ def draw_kept(axes: Any, records: Sequence[Record], arm: str) -> None:
     axes.set_ylabel("blocks, mean over test images")
     axes.set_title("BlockDrop's policy")
     axes.legend(fontsize=8)
+
+
+def _legend_below(axes: Any) -> None:
+    """Put the legend where no number can be."""
+    place: Any = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.13)}
+    axes.legend(fontsize=8, ncols=3, columnspacing=1.0, **place)
 
 
 def _share(arm: str, name: str, records: Sequence[Record]) -> float:
