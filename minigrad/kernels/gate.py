@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from minigrad.backend import elementwise, to_host
-from minigrad.errors import ArgumentError, ShapeError, got
+from minigrad.errors import ArgumentError, DTypeError, ShapeError, got
 from minigrad.kernels._spec import Kernel, expect_float, expect_shapes
 from minigrad.typing import Array, Result
 
@@ -49,6 +49,9 @@ def forward(a: Array, b: Array, u: Array) -> Result:
         raise ShapeError(got("gate", "a has shape", a.shape, "(N, ...)"))
     expect_shapes("gate", a.shape, b=b)
     expect_shapes("gate", a.shape[:1], u=u)
+    if u.dtype.kind == "c" != a.dtype.kind:
+        # Beside a complex a, a float u comes here complex, too.
+        raise DTypeError(got("gate", "u has dtype", u.dtype, "a real dtype"))
     if not to_host(((u.real >= 0) & (u.real <= 1)).all()):
         low, high = to_host(u.real.min()), to_host(u.real.max())
         rule = "values in [0, 1]"

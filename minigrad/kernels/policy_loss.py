@@ -17,9 +17,9 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from minigrad.backend import array_module, elementwise, to_host
-from minigrad.errors import ArgumentError, ShapeError, got
+from minigrad.errors import ArgumentError, DTypeError, ShapeError, got
 from minigrad.kernels._arguments import real
-from minigrad.kernels._reduction import reduced, share
+from minigrad.kernels._reduction import reduced
 from minigrad.kernels._spec import Kernel, expect_float, expect_shapes
 from minigrad.typing import Array, Result, Terms
 
@@ -27,15 +27,14 @@ from minigrad.typing import Array, Result, Terms
 class Saved(NamedTuple):
     """Probabilities and decisions (N, K), and what they weigh.
 
-    reward (N, 1) is the advantage and entropy the entropy's weight, each divided by N;
-    mask (K,).
+    advantage (N, 1) and weight, the entropy's, are divided by N; mask (K,).
     """
 
     q: Array
     u: Array
     mask: Array
-    reward: Array
-    entropy: float
+    advantage: Array
+    weight: float
 
 
 @elementwise
@@ -100,15 +99,27 @@ def forward(
     expect_shapes(name, q.shape, u=u)
     expect_shapes(name, q.shape[:1], advantage=advantage)
     expect_shapes(name, q.shape[1:], mask=mask)
+    if not len(q):
+        rule = "at least one example; the mean of an empty batch does not exist"
+        raise ShapeError(got(name, "q has shape", q.shape, rule))
+    _expect_real(q, u=u, advantage=advantage, mask=mask)
     weight = real(name, "entropy_weight", entropy_weight)
-    count = share(name, "mean", q.shape, len(q))
     inside = (q.real > 0) & (q.real < 1)
     _expect_all(inside, "q", "probabilities inside (0, 1)", "bound q away from both")
     _expect_all((u == 0) | (u == 1), "u", "0 and 1", "draw it with q")
     u, mask = u.astype(q.dtype, copy=False), mask.astype(q.dtype, copy=False)
     advantage = advantage.astype(q.dtype, copy=False)[:, None]
+    count = 1 / len(q)
     y = reduced(_losses(q, u, mask, advantage, weight), "mean", count)
     return y, Saved(q, u, mask, advantage * count, weight * count)
+
+
+def _expect_real(q: Array, **constants: Array) -> None:
+    """Raise DTypeError for complex constants, unless q has made them complex."""
+    for what, array in constants.items():
+        if array.dtype.kind == "c" != q.dtype.kind:
+            found = f"{what} has dtype"
+            raise DTypeError(got("policy_loss", found, array.dtype, "a real dtype"))
 
 
 def _expect_all(good: Array, what: str, rule: str, remedy: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy
 
 from minigrad.errors import ArgumentError, got
+from minigrad.kernels._arguments import is_real
 
 _TRIES: Final = 1000
 """Draws before one unit is thawed by force: 0.99 ** 1000 is 4e-5."""
@@ -17,35 +18,53 @@ _TRIES: Final = 1000
 def increasing(count: int, low: float = 0.1, high: float = 0.9) -> tuple[float, ...]:
     """Freeze probabilities (K,) that rise with depth: late layers freeze more.
 
-    The paper's dfreeze. One unit gets low.
+    The paper's dfreeze. One unit gets low. Raises ArgumentError for a count that is no
+    integer >= 0, and unless 0 <= low <= high <= 1.
 
     >>> increasing(3)
     (0.1, 0.5, 0.9)
     """
-    return tuple(float(p) for p in numpy.linspace(low, high, count).round(12))
+    return _ramp("increasing", count, low, high)
 
 
 def decreasing(count: int, low: float = 0.1, high: float = 0.9) -> tuple[float, ...]:
     """Freeze probabilities (K,) that fall with depth: early layers freeze more.
 
-    The paper's efreeze. One unit gets low.
+    The paper's efreeze. One unit gets low. Raises what increasing does.
 
     >>> decreasing(3)
     (0.9, 0.5, 0.1)
     """
-    return increasing(count, low, high)[::-1]
+    return _ramp("decreasing", count, low, high)[::-1]
+
+
+def _ramp(who: str, count: int, low: float, high: float) -> tuple[float, ...]:
+    """Space count numbers evenly from low to high."""
+    count = whole(who, "count", count)
+    # Written so that what is not a number fails, too.
+    if not (is_real(low) and is_real(high) and 0 <= low <= high <= 1):
+        rule = "0 <= low <= high <= 1"
+        raise ArgumentError(got(who, "low and high are", (low, high), rule))
+    return tuple(float(p) for p in numpy.linspace(low, high, count).round(12))
 
 
 def joint_probability(frozen: Iterable[bool], v: Sequence[float]) -> float:
     """pi(s), the product of v_k where unit k is frozen and 1 - v_k where it is not.
 
-    It does not exclude that all are frozen; see frozen_probability.
+    It does not exclude that all are frozen; see frozen_probability. Raises
+    ArgumentError if s and v differ in length, or v is not in [0, 1].
 
     >>> joint_probability((True, False), (0.9, 0.2))
     0.7200000000000001
     """
     v = probabilities_of("joint_probability", v)
-    pairs = zip(frozen, v, strict=True)
+    s = tuple(frozen)
+    if len(s) != len(v):
+        found = f"{len(s)} and {len(v)}"
+        rule = "the same"
+        who = "joint_probability"
+        raise ArgumentError(got(who, "the lengths of frozen and v are", found, rule))
+    pairs = zip(s, v, strict=True)
     return math.prod(p if is_frozen else 1 - p for is_frozen, p in pairs)
 
 
@@ -90,6 +109,14 @@ def complete(who: str, v: Sequence[float]) -> str:
     """Word the error of probabilities that are nothing but ones."""
     rule = "one below 1, since a complete LayerOut, all layers frozen, learns nothing"
     return got(who, "v is", list(v), rule)
+
+
+def whole(who: str, what: str, value: object) -> int:
+    """Return value as an integer >= 0, or raise ArgumentError."""
+    fits = isinstance(value, int | numpy.integer) and not isinstance(value, bool)
+    if not fits or value < 0:  # type: ignore[operator]
+        raise ArgumentError(got(who, what, repr(value), "an integer >= 0"))
+    return int(value)  # type: ignore[call-overload]
 
 
 def probabilities_of(who: str, v: Any) -> tuple[float, ...]:

@@ -14,6 +14,9 @@ from minigrad.tape import Parameter
 NORMS = (_BatchNorm, GroupNorm, LayerNorm)
 """Layers whose parameters scale and shift what another layer gave."""
 
+JOINT = " + "
+"""Joins the names of modules that make one unit."""
+
 Wanted = Sequence[str | Sequence[str]]
 """Names of modules; names in a tuple of their own make one unit."""
 
@@ -62,12 +65,12 @@ def find_units(model: Module, *, with_norms: bool) -> tuple[Unit, ...]:
 def named_units(who: str, model: Module, wanted: Wanted) -> tuple[Unit, ...]:
     """Make units of the modules called by name, with all that lies below them.
 
-    Raises ArgumentError for a name that the model has not, or that holds no parameter.
+    Raises ArgumentError for what is no list of names or of tuples of names, and for a
+    name that the model has not, or that holds no parameter.
     """
     known = dict(model.named_modules())
     units: list[Unit] = []
-    for names in wanted:
-        names = (names,) if isinstance(names, str) else tuple(names)
+    for names in _lists(who, wanted):
         for name in names:
             if name not in known:
                 listed = ", ".join(repr(path) for path in known if path)
@@ -75,7 +78,7 @@ def named_units(who: str, model: Module, wanted: Wanted) -> tuple[Unit, ...]:
                 raise ArgumentError(got(who, "unit", repr(name), rule))
         modules = [known[name] for name in names]
         own = dict.fromkeys(_below(modules))
-        label = " + ".join(names)
+        label = JOINT.join(names)
         if not own:
             rule = "a module that holds parameters"
             raise ArgumentError(got(who, "unit", repr(label), rule))
@@ -85,6 +88,18 @@ def named_units(who: str, model: Module, wanted: Wanted) -> tuple[Unit, ...]:
     return tuple(units)
 
 
+def _lists(who: str, wanted: Any) -> list[tuple[str, ...]]:
+    """Return the names of each unit, or raise ArgumentError."""
+    given = wanted if isinstance(wanted, list | tuple) else [None]
+    lists = [(names,) if isinstance(names, str) else names for names in given]
+    for names in lists:
+        listed = isinstance(names, list | tuple)
+        if not listed or not all(isinstance(name, str) for name in names):
+            rule = "a list of names of modules, or of tuples of such names"
+            raise ArgumentError(got(who, "units is", repr(wanted), rule))
+    return [tuple(names) for names in lists]
+
+
 def _below(modules: Sequence[Module]) -> Iterator[Parameter]:
     for module in modules:
         yield from module.parameters()
@@ -92,13 +107,19 @@ def _below(modules: Sequence[Module]) -> Iterator[Parameter]:
 
 def expect_apart(who: str, units: Sequence[Unit]) -> None:
     """Raise ArgumentError if two units hold the same parameter, as tied weights do."""
+    names = [unit.name for unit in units]
+    for name in names:
+        if names.count(name) > 1:
+            rule = "each unit once"
+            raise ArgumentError(got(who, "units has", f"`{name}` twice", rule))
     owner: dict[int, str] = {}
     for unit in units:
         for parameter in unit.parameters:
             other = owner.setdefault(id(parameter), unit.name)
             if other != unit.name:
+                both = (*other.split(JOINT), *unit.name.split(JOINT))
                 raise ArgumentError(
                     f"{who}: units `{other}` and `{unit.name}` share a parameter of "
                     f"shape {parameter.shape}, expected each in one unit; pass "
-                    f"units=[..., ({other!r}, {unit.name!r})] to freeze them as one"
+                    f"units=[..., {tuple(dict.fromkeys(both))}] to freeze them as one"
                 )

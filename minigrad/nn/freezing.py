@@ -26,8 +26,6 @@ from collections.abc import Generator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any, Final
 
-import numpy
-
 from minigrad.errors import ArgumentError, got
 from minigrad.nn._freezing_draws import (
     complete,
@@ -37,6 +35,7 @@ from minigrad.nn._freezing_draws import (
     increasing,
     joint_probability,
     probabilities_of,
+    whole,
 )
 from minigrad.nn._units import Unit, Wanted, expect_apart, find_units, named_units
 from minigrad.nn.module import Module
@@ -63,7 +62,9 @@ class LayerOut:
     """Draws which layers of a model are frozen in an epoch, and freezes them.
 
     Draws follow from seed and epoch alone: nothing has to be saved, and a run that is
-    resumed in the middle of an epoch has the same layers frozen.
+    resumed in the middle of an epoch has the same layers frozen. One unit at least is
+    not; with stochastic depth (`Residual`) a batch may drop all such units, and then
+    moves none.
 
     Args:
         model: its units are the modules with parameters of their own, in order of the
@@ -86,7 +87,7 @@ class LayerOut:
         seed: of the draws.
 
     Raises ArgumentError for what is out of range, if there are no units, or if two of
-    them share a parameter. Warns if there is one unit: it is never frozen.
+    them are the same or share a parameter. Warns of a single unit: it is never frozen.
 
     >>> from minigrad import nn, optim
     >>> model = nn.Sequential(nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 2))
@@ -118,7 +119,8 @@ class LayerOut:
             if choice not in _CHOICES[name]:
                 rule = " or ".join(map(repr, _CHOICES[name]))
                 raise ArgumentError(got("LayerOut", name, repr(choice), rule))
-        self.warm_up = _whole("warm_up", warm_up)
+        self.warm_up = whole("LayerOut", "warm_up", warm_up)
+        generator(seed, "layer_out.v")  # Raises for what is no seed.
         self.model, self.seed, self.prefix_only = model, seed, prefix_only
         self.resample, self.norm, self.momentum = resample, norm, momentum
         self.units = (
@@ -133,7 +135,7 @@ class LayerOut:
 
     def probabilities(self, epoch: int) -> tuple[float, ...]:
         """Freeze probabilities (K,) of an epoch, counted from 0; 0 in the warm-up."""
-        if _whole("epoch", epoch) < self.warm_up:
+        if whole("LayerOut", "epoch", epoch) < self.warm_up:
             return (0.0,) * len(self.units)
         if self.v is not None:
             return self.v
@@ -152,7 +154,10 @@ class LayerOut:
         return drawn
 
     def frozen_share(self, epoch: int) -> float:
-        """Share, in [0, 1], of the model's parameters that are frozen in an epoch."""
+        """Share, in [0, 1], of the model's parameters that an epoch's draw freezes.
+
+        What the caller froze does not count; `inspect.backward_cost` counts all.
+        """
         return self._share(self.frozen(epoch))
 
     def expected_share(self, epoch: int) -> float:
@@ -183,23 +188,37 @@ class LayerOut:
     ) -> Generator[tuple[bool, ...]]:
         """Freeze the units drawn for an epoch inside the block; yield s (K,).
 
-        Afterwards, also after an error, all is as it was. What the caller had frozen
-        stays frozen.
+        Forward, backward and step belong inside: backward reaches what was not frozen
+        in forward. Afterwards, also after an error, all is as it was, but for gradients
+        of what was frozen, which are None. What the caller had frozen stays frozen.
 
         Args:
             number: of the epoch, counted from 0.
             optimizer: whose state is reset, if momentum asks for it; else not needed.
             start: the batch that comes next. An epoch that is resumed behind its first
                 batch has been reset already.
+
+        Raises ArgumentError for other numbers, for an optimizer without state that is
+        to be reset, and if the caller had frozen all that the draw leaves to train.
         """
         frozen = self.frozen(number)
-        if number >= self.warm_up and start == 0:
-            self._reset(frozen, optimizer)
+        start = whole("LayerOut.epoch", "start", start)
+        trained = self._trains()
         with ExitStack() as stack:
             for is_frozen, unit in zip(frozen, self.units, strict=True):
                 if is_frozen:
                     self._freeze(unit, f"LayerOut froze it in epoch {number}", stack)
+            if trained and not self._trains():
+                rule = "one that trains"
+                remedy = "leave what is frozen anyway out with units=[...]"
+                what = "unfrozen parameters are"
+                raise ArgumentError(got("LayerOut.epoch", what, "none", rule, remedy))
+            if number >= self.warm_up and start == 0:
+                self._reset(frozen, optimizer)
             yield frozen
+
+    def _trains(self) -> bool:
+        return any(parameter.requires_grad for parameter in self.model.parameters())
 
     def _freeze(self, unit: Unit, reason: str, stack: ExitStack) -> None:
         for parameter in unit.parameters:
@@ -216,9 +235,10 @@ class LayerOut:
         """Drop the state of the optimizer that an epoch is not to begin with."""
         if self.momentum == "keep":
             return
-        if optimizer is None:
+        if not hasattr(optimizer, "state"):
             rule = f"the optimizer, whose state momentum={self.momentum!r} resets"
-            raise ArgumentError(got("LayerOut.epoch", "optimizer", None, rule))
+            found = None if optimizer is None else f"is a {type(optimizer).__name__}"
+            raise ArgumentError(got("LayerOut.epoch", "optimizer", found, rule))
         if self.momentum == "reset_all":
             optimizer.state.clear()
             return
@@ -267,13 +287,6 @@ class LayerOut:
 
 def _thaw(parameter: Any, origin: str) -> None:
     parameter.requires_grad, parameter.origin = True, origin
-
-
-def _whole(name: str, value: object) -> int:
-    fits = isinstance(value, int | numpy.integer) and not isinstance(value, bool)
-    if not fits or value < 0:  # type: ignore[operator]
-        raise ArgumentError(got("LayerOut", name, repr(value), "an integer >= 0"))
-    return int(value)  # type: ignore[call-overload]
 
 
 def _expect_model(model: object) -> None:

@@ -61,7 +61,7 @@ class _BatchNorm(Module):
             num_features: number of channels C.
             eps: is added to the variance.
             momentum: weight of a batch in the running statistics; None for the plain
-                average over all batches.
+                average over all batches. A batch that weighs 0 is not counted.
             affine: whether there are weight (C,) and bias (C,).
             track_running_stats: whether there are running_mean, running_var (C,) and
                 num_batches_tracked; without them evaluation uses the batch's, too.
@@ -100,7 +100,8 @@ class _BatchNorm(Module):
             self._momentum(),
             self.eps,
         )
-        if self.training and self.num_batches_tracked is not None:
+        weighs = self.training and self.momentum != 0
+        if weighs and self.num_batches_tracked is not None:
             self.num_batches_tracked.data += 1
         return y
 

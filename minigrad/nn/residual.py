@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from minigrad.errors import ArgumentError, got
 from minigrad.functional._draws import Source, next_draw, source_of
-from minigrad.kernels._arguments import is_real
+from minigrad.kernels._arguments import is_real, per_axis
 from minigrad.nn.module import Module
 from minigrad.tape import Tensor
 
@@ -85,11 +85,13 @@ class Residual(Module):
 def linear_decay(count: int, last: float = 0.5) -> tuple[float, ...]:
     """Survivals of L = count blocks that fall with depth: p_l = 1 - l / L (1 - last).
 
-    Source: Huang et al. 2016, eq. 4. Raises ArgumentError for a last outside [0, 1].
+    Source: Huang et al. 2016, eq. 4. Raises ArgumentError for a last outside [0, 1],
+    and for a count that is no integer >= 0.
 
     >>> linear_decay(4)
     (0.875, 0.75, 0.625, 0.5)
     """
+    (count,) = per_axis("linear_decay", "count", count, 1, 0)
     _expect_probability("linear_decay", "last", last)
     return tuple(1 - place / count * (1 - last) for place in range(1, count + 1))
 

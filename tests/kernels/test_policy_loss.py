@@ -110,7 +110,7 @@ def test_float32_stays():
         (((2, 3), (2, 1), (2,), (3,)), r"u has shape \(2, 1\), expected \(2, 3\)"),
         (((2, 3), (2, 3), (2, 1), (3,)), r"advantage has shape \(2, 1\)"),
         (((2, 3), (2, 3), (2,), (2,)), r"mask has shape \(2,\), expected \(3,\)"),
-        (((0, 3), (0, 3), (0,), (3,)), r"\(0, 3\), expected at least one element"),
+        (((0, 3), (0, 3), (0,), (3,)), r"\(0, 3\), expected at least one example"),
     ],
 )
 def test_shapes_that_disagree_are_refused(shapes, message):

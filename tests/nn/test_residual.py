@@ -130,6 +130,18 @@ def test_the_gradient_is_that_of_the_sum():
     assert {"0.branch.0.weight", "0.shortcut.weight"} <= set(flow.targets)
 
 
+def test_a_summary_counts_a_branch_only_if_it_runs():
+    streams = Streams(0)
+    block = Residual(branch(), survival=0.5, rng=streams)
+    # 4 images of 2 channels and 3 x 3 pixels, filters of 2 x 3 x 3.
+    products = 4 * 2 * 9 * 18
+    assert mg.summary(block.eval(), images()).total_multiply_adds == products
+    dropped(block.train(), streams)
+    before = dict(streams.steps)
+    assert mg.summary(block, images()).total_multiply_adds == 0
+    assert streams.steps == before, "a summary draws nothing"
+
+
 def test_survivals_that_fall_with_depth():
     survivals = linear_decay(54, 0.5)
     assert survivals[0] == pytest.approx(1 - 0.5 / 54)

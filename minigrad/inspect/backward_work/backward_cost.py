@@ -22,6 +22,7 @@ from minigrad.inspect.model_summary._meter import STRANGERS, alone, untouched
 from minigrad.inspect.model_summary.summary import as_input
 from minigrad.random import generator
 from minigrad.tape import Tensor, enable_grad
+from minigrad.tape import backward as _backward
 
 
 def backward_cost(
@@ -85,8 +86,12 @@ def _expect(model: Any, repeats: object) -> None:
 
 def _cut(value: Any) -> Any:
     """Put a leaf in the place of a tensor that needs a gradient, which it keeps."""
-    if isinstance(value, tuple):
-        return tuple(map(_cut, value))
+    if isinstance(value, dict):
+        return {key: _cut(part) for key, part in value.items()}
+    if isinstance(value, tuple | list):
+        # A named tuple is made of an iterable by a method of its own.
+        make = getattr(value, "_make", type(value))
+        return make(map(_cut, value))
     if isinstance(value, Tensor) and value.requires_grad:
         return value.detach().requires_grad_()
     return value
@@ -152,16 +157,16 @@ def _measured(model: Any, run: Callable[[], Any], repeats: int) -> Seconds:
 def _timed(model: Any, run: Callable[[], Any]) -> float:
     """Run forward, then backward, and return the seconds of backward alone."""
     with untouched(model), enable_grad(), alone():
-        y = run()
-        root = _root(y)
+        root = _root(run())
         if root is None:
             return 0.0
-        targets = [target for node in reached(y) for target in node.targets]
+        targets = [target for node in reached(root) for target in node.targets]
         leaves = {one for one in targets if isinstance(one, Tensor)}
         with _lent(leaves):
+            # Reading a number waits until a device has done what it was told.
+            to_host(root.data)
             start = time.perf_counter()
             root.backward()
-            # Reading a number waits until a device has done what it was told.
             to_host(next(iter(leaves)).grad.data.reshape(-1)[:1])
             return time.perf_counter() - start
 
@@ -181,12 +186,17 @@ def _root(y: Any) -> Tensor | None:
 
 @contextmanager
 def _lent(leaves: Iterable[Tensor]) -> Generator[None]:
-    """Take the gradients away that leaves hold, and give them back."""
-    held = [(leaf, leaf.cotangent, leaf.owned, leaf.passes) for leaf in leaves]
+    """Take the gradients away that leaves hold, and give them back.
+
+    The pass between does not count: what has no gradient says that none has run.
+    """
+    held = [(leaf, leaf.cotangent, leaf.owned) for leaf in leaves]
+    passes = _backward.passes
     try:
         for leaf in leaves:
             leaf.cotangent = None
         yield
     finally:
-        for leaf, cotangent, owned, passes in held:
-            leaf.cotangent, leaf.owned, leaf.passes = cotangent, owned, passes
+        _backward.passes = passes
+        for leaf, cotangent, owned in held:
+            leaf.cotangent, leaf.owned = cotangent, owned

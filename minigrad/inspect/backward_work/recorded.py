@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from minigrad.inspect.backward_work.products import NONE, Products, products
 from minigrad.inspect.backward_work.rows import Work
 from minigrad.inspect.model_summary._meter import STRANGERS
+from minigrad.inspect.record.frozen import leaving
 from minigrad.tape import Node, Tensor
 from minigrad.typing import Array
 
@@ -74,7 +75,7 @@ def found(model: Any, calls: Calls, nodes: Iterable[Node]) -> dict[str, Found]:
         work, passes = sums.get(path, Found(Work(0, 0), False))
         own = _work(node, calls.products.get(node, NONE), parameters)
         both = Work(work.weights + own.weights, work.inputs + own.inputs)
-        sums[path] = Found(both, passes or _leaves(node, parameters))
+        sums[path] = Found(both, passes or any(True for _ in leaving(node, parameters)))
     return sums
 
 
@@ -93,13 +94,3 @@ def _work(node: Node, cost: Products, parameters: set[int]) -> Work:
     )
     everything = sum(cost.own.get(name, 0) for name in wanted)
     return Work(weights, everything - weights + cost.needed(wanted))
-
-
-def _leaves(node: Node, parameters: set[int]) -> bool:
-    """Tell whether node sends a gradient out of its module, not to a parameter."""
-    return any(
-        target.scope is not node.scope
-        if type(target) is Node
-        else target is not None and id(target) not in parameters
-        for target in node.targets
-    )

@@ -36,7 +36,8 @@ class Layer(NamedTuple):
         trainable, frozen: elements of its own parameters, shared ones where they are
             met first.
         gradient: "passes" if it hands a gradient on to what lies before it, "ends" if
-            only its own parameters get one, "none" if backward does not come to it.
+            only its own parameters get one, "none" if backward does not come to its own
+            calls; it may come to its children's all the same.
         done: what backward computes.
         thawed: what it would compute if nothing were frozen.
     """

@@ -152,8 +152,9 @@ RULES: Final[Mapping[str, Rule]] = {
         ("additive_noise", "hardtanh", "leaky_relu", "multiplicative_noise", "silu"),
         _per_result(2),
     ),
+    "softplus": _per_result(3),
     # A product with each of two inputs, and their sum.
-    **dict.fromkeys(("gate", "softplus"), _per_result(3)),
+    "gate": _per_result(3),
     # Cut, shift, scale, round, and back.
     "quantize": _per_result(7),
     "elu": _per_result(4),
@@ -192,7 +193,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "huber_loss": _per_input(6),
     "bce_with_logits": _per_input(7),
     # Two logarithms, what each weighs, and the mask.
-    "policy_loss": _per_input(16),
+    "policy_loss": _per_input(17),
     "softmax_cross_entropy": _per_input(5),
     "softmax_cross_entropy_soft": _per_input(7),
     # Three products of a step and two sums for each axis of space.

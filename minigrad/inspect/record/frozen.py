@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from minigrad.inspect.record.labels import Labels
 from minigrad.inspect.record.names import Names
-from minigrad.tape import Node
+from minigrad.tape import Node, Tensor
 
 SHOWN: Final = 3
 """Receivers of what flows through a frozen layer that are named at most."""
 
 
 class Frozen(NamedTuple):
-    """A parameter that was frozen when backward ran.
+    """A parameter that was frozen when forward and backward ran.
 
     Attributes:
         reason: a clause, such as "LayerOut froze it in epoch 3".
@@ -40,7 +40,10 @@ class Frozen(NamedTuple):
 
 
 def find(names: Names, order: Sequence[Node], labels: Labels) -> dict[str, Frozen]:
-    """Return the model's frozen parameters by name, for a pass over order."""
+    """Return the model's frozen parameters by name, for a pass over order.
+
+    One that was frozen after forward gets a gradient all the same: it is left out.
+    """
     held = {
         names.title(name) or name: tensor
         for name, tensor in names.tensors.items()
@@ -48,6 +51,8 @@ def find(names: Names, order: Sequence[Node], labels: Labels) -> dict[str, Froze
     }
     if not held:
         return {}
+    sent_to = {id(target) for node in order for target in node.targets}
+    held = {name: one for name, one in held.items() if id(one) not in sent_to}
     paths = {name: names.owner(tensor) for name, tensor in held.items()}
     sent = _receivers(names, order, labels, set(paths.values()))
     return {
@@ -65,11 +70,19 @@ def _receivers(
         path = names.module(node.scope)
         # What was called outside of any module is not the outermost one's.
         inside = node.scope is not None and path in sent
-        for target in node.targets if inside else ():
-            if isinstance(target, Node):
-                leaves = target.scope is not node.scope
-            else:
-                leaves = target is not None and id(target) not in names.parameters
-            if leaves:
-                sent[path][labels.target(target)] = None
+        for target in leaving(node, names.parameters) if inside else ():
+            sent[path][labels.target(target)] = None
     return sent
+
+
+def leaving(node: Node, parameters: Collection[int]) -> Iterator[Node | Tensor]:
+    """Yield the targets of node that lie outside of its module, parameters aside.
+
+    parameters are the ids of the model's.
+    """
+    for target in node.targets:
+        if isinstance(target, Node):
+            if target.scope is not node.scope:
+                yield target
+        elif target is not None and id(target) not in parameters:
+            yield target
