@@ -90,14 +90,16 @@ def named_units(who: str, model: Module, wanted: Wanted) -> tuple[Unit, ...]:
 
 def _lists(who: str, wanted: Any) -> list[tuple[str, ...]]:
     """Return the names of each unit, or raise ArgumentError."""
-    given = wanted if isinstance(wanted, list | tuple) else [None]
-    lists = [(names,) if isinstance(names, str) else names for names in given]
-    for names in lists:
-        listed = isinstance(names, list | tuple)
-        if not listed or not all(isinstance(name, str) for name in names):
+    given: list[Any] = list(wanted) if isinstance(wanted, list | tuple) else [None]
+    lists: list[tuple[str, ...]] = []
+    for names in given:
+        listed = (names,) if isinstance(names, str) else names
+        is_list = isinstance(listed, list | tuple)
+        if not is_list or not all(isinstance(name, str) for name in listed):
             rule = "a list of names of modules, or of tuples of such names"
             raise ArgumentError(got(who, "units is", repr(wanted), rule))
-    return [tuple(names) for names in lists]
+        lists.append(tuple(listed))
+    return lists
 
 
 def _below(modules: Sequence[Module]) -> Iterator[Parameter]:

@@ -242,7 +242,7 @@ def _experiment(
         train=parts["train"],
         tables=tables,
         draw=draw,
-        figure_size=(14, 4.8),
+        figure_size=(14, 5.4),
         explain=explain,
     )
 

@@ -91,7 +91,7 @@ def draw_epochs(axes: Any, arms: Mapping[str, Arm], records: Sequence[Record]) -
     axes.set_xlabel("epoch")
     axes.set_ylabel("test accuracy (%)")
     axes.set_title("By epoch; band: all seeds")
-    axes.legend(fontsize=8, loc="lower right")
+    _legend_below(axes, columns=2)
 
 
 def draw_savings(axes: Any, arms: Mapping[str, Arm], records: Sequence[Record]) -> None:
@@ -131,13 +131,13 @@ def draw_kept(axes: Any, records: Sequence[Record], arm: str) -> None:
     axes.set_xlabel("epoch")
     axes.set_ylabel("blocks, mean over test images")
     axes.set_title("BlockDrop's policy")
-    axes.legend(fontsize=8)
+    _legend_below(axes)
 
 
-def _legend_below(axes: Any) -> None:
+def _legend_below(axes: Any, columns: int = 3) -> None:
     """Put the legend where no number can be."""
     place: Any = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.13)}
-    axes.legend(fontsize=8, ncols=3, columnspacing=1.0, **place)
+    axes.legend(fontsize=8, ncols=columns, columnspacing=1.0, **place)
 
 
 def _share(arm: str, name: str, records: Sequence[Record]) -> float:

@@ -153,6 +153,6 @@ TABLE1 = Experiment(
     train=train,
     tables=tables,
     draw=draw,
-    figure_size=(14, 4.8),
+    figure_size=(14, 5.4),
     explain=explain,
 )
