@@ -23,6 +23,7 @@ EXAMPLES = """examples:
   python -m bench kernels --match conv  single kernels whose name contains "conv"
   python -m bench memory vgg            peak memory of a training step
   python -m bench inspect --match mlp   what recording its gradients costs
+  python -m bench freezing --match mlp  what freezing its layers saves of backward
   python -m bench step --save           keep the results in bench/results
   python -m bench report                make the tables of bench/README.md of them
 """

@@ -18,6 +18,9 @@ CHANNELS_LAST = "torch channels_last"
 UNOBSERVED = "minigrad unobserved"
 """Ours with nobody looking, beside ours while somebody does."""
 
+UNFROZEN = "minigrad unfrozen"
+"""Ours with every gradient computed, beside ours with layers frozen."""
+
 
 @dataclass(frozen=True)
 class Engine:

@@ -17,12 +17,20 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from bench.engines import RIVALS, has
 
 Step = Callable[[], object]
-"""Runs one step; returns its loss where it has one."""
+"""Runs one step; returns its loss where it has one, or `Timed`."""
+
+
+class Timed(NamedTuple):
+    """What a step returns of which only a part is to be timed."""
+
+    loss: float
+    milliseconds: float
+
 
 PAUSE_SECONDS = 0.05
 """Longer than OpenBLAS's threads spin (2**26 cycles, 26 ms at 2.6 GHz)."""

@@ -149,11 +149,11 @@ def wavenet(engine: Engine) -> Any:
     return WaveNet()
 
 
-def _images(*shape: int) -> Batch:
+def images(*shape: int) -> Batch:
     """Return images uniform in [0, 1) and their labels among ten."""
     rng = numpy.random.default_rng(0)
-    images = rng.random(shape, dtype=numpy.float32)
-    return images, rng.integers(0, 10, shape[0])
+    pixels = rng.random(shape, dtype=numpy.float32)
+    return pixels, rng.integers(0, 10, shape[0])
 
 
 def _words() -> Batch:
@@ -169,10 +169,10 @@ def _samples() -> Batch:
 
 
 NETWORKS = {
-    "mlp": Network(mlp, lambda: _images(128, 784), images=False, steps=60),
-    "cnn": Network(cnn, lambda: _images(128, 1, 28, 28), images=True, steps=15),
-    "vgg": Network(vgg, lambda: _images(64, 3, 32, 32), images=True, steps=3),
-    "wrn": Network(wrn, lambda: _images(32, 3, 32, 32), images=True, steps=4),
+    "mlp": Network(mlp, lambda: images(128, 784), images=False, steps=60),
+    "cnn": Network(cnn, lambda: images(128, 1, 28, 28), images=True, steps=15),
+    "vgg": Network(vgg, lambda: images(64, 3, 32, 32), images=True, steps=3),
+    "wrn": Network(wrn, lambda: images(32, 3, 32, 32), images=True, steps=4),
     "lstm": Network(lstm, _words, images=False, steps=40),
     "wavenet": Network(wavenet, _samples, images=False, steps=3),
 }

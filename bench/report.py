@@ -6,11 +6,11 @@ import re
 from pathlib import Path
 from typing import Any
 
-from bench.engines import CHANNELS_LAST, RIVALS, UNOBSERVED
+from bench.engines import CHANNELS_LAST, RIVALS, UNFROZEN, UNOBSERVED
 from bench.store import FOLDER, UNITS, headline, load, write
 
 README = Path(__file__).parent / "README.md"
-ENGINES = ("torch", CHANNELS_LAST, *RIVALS, UNOBSERVED)
+ENGINES = ("torch", CHANNELS_LAST, *RIVALS, UNOBSERVED, UNFROZEN)
 """Beside ours, in the order of the columns."""
 
 

@@ -27,6 +27,7 @@ UNITS = {
     "step": "ms",
     "memory": "MB",
     "tape": "ms",
+    "freezing": "ms",
     "inspect": "ms",
     "kernels": "ms",
 }

@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 
+from bench.harness import Timed
 from bench.suites import SUITES
 
 
@@ -27,7 +28,10 @@ def main() -> None:
         for _ in range(int(line)):
             start = time.perf_counter()
             loss = step()
-            times.append((time.perf_counter() - start) * 1e3)
+            milliseconds = (time.perf_counter() - start) * 1e3
+            if isinstance(loss, Timed):
+                loss, milliseconds = loss
+            times.append(milliseconds)
             if isinstance(loss, float):
                 losses.append(loss)
         print(json.dumps({"ms": times, "losses": losses}), flush=True)

@@ -1,8 +1,22 @@
 """What the bench concludes from numbers, and what it refuses."""
 
+import io
+import json
+import signal
+import sys
+
 import pytest
 
-from bench.harness import BenchError, Setting, expect_agreement, summary
+from bench import worker
+from bench.harness import (
+    BenchError,
+    Case,
+    Setting,
+    Timed,
+    expect_agreement,
+    summary,
+)
+from bench.suites import SUITES
 
 
 def test_medians_and_the_ratio_of_neighbouring_rounds():
@@ -53,3 +67,22 @@ def test_rivals_may_live_in_another_python():
     setting = Setting(rivals="/elsewhere/python")
     assert setting.python("jax") == "/elsewhere/python"
     assert setting.python("torch") == Setting().python("jax")
+
+
+def test_a_step_may_time_a_part_of_itself(monkeypatch, capsys):
+    def part():
+        return Timed(2.0, 7.5)
+
+    cases = {"c": Case("c", {"minigrad": lambda: part, "other": lambda: lambda: 2.0})}
+    monkeypatch.setitem(SUITES, "s", cases)
+    told = {}
+    for engine in cases["c"].engines:
+        monkeypatch.setattr(sys, "argv", ["worker", "s", "c", engine, "1"])
+        monkeypatch.setattr(sys, "stdin", io.StringIO("2\n"))
+        before = signal.getsignal(signal.SIGINT)
+        worker.main()
+        signal.signal(signal.SIGINT, before)
+        told[engine] = json.loads(capsys.readouterr().out)
+    assert told["minigrad"] == {"ms": [7.5, 7.5], "losses": [2.0, 2.0]}
+    assert told["other"]["losses"] == [2.0, 2.0]
+    assert all(value < 7 for value in told["other"]["ms"])
