@@ -23,7 +23,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy
 
-from minigrad.backend import elementwise
+from minigrad.backend import array_module, elementwise
 from minigrad.errors import ArgumentError, got
 from minigrad.kernels._adapter_check import adapter_of
 from minigrad.kernels._adapters import Adapter, adapted
@@ -55,8 +55,12 @@ class Range(NamedTuple):
         return self.high / 2 - self.low / 2
 
     def place(self, x: Array) -> Array:
-        """Bring [low, high] to [-1, 1]."""
-        return (x - self.mid) / self.half
+        """Bring [low, high] to [-1, 1], its ends too, whatever rounding does."""
+        xp = array_module(x)
+        at, real = (x - self.mid) / self.half, xp.real(x)
+        size = xp.maximum(xp.real(at), -xp.real(at))
+        beside = (real >= self.low) & (real <= self.high) & (size > 1)
+        return xp.where(beside, at / xp.where(beside, size, 1), at)
 
 
 class Saved(NamedTuple):

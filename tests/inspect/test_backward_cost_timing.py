@@ -8,6 +8,7 @@ import pytest
 import minigrad as mg
 from minigrad import nn
 from minigrad.inspect import backward_cost
+from minigrad.inspect.backward_work import backward_cost as timing
 from minigrad.random import generator
 
 
@@ -55,10 +56,42 @@ def test_seconds_are_medians_of_backward_alone_behind_a_first_pass(clock, monkey
     assert (found.done, found.thawed, found.repeats) == (2, 20, 3)
 
 
-def test_it_counts_under_no_grad():
+def test_forward_that_a_device_has_not_done_yet_is_waited_for(clock, monkeypatch):
+    """A device does what it is told when someone reads a number."""
+    told = [0.0]
+    whole = mg.Tensor.backward
+
+    class Told(nn.Linear):
+        def forward(self, x):
+            told[0] += 100
+            return super().forward(x)
+
+    def backward(root, *arguments, **options):
+        told[0] += 1
+        return whole(root, *arguments, **options)
+
+    def to_host(array):
+        clock.now, told[0] = clock.now + told[0], 0.0
+        return array
+
+    monkeypatch.setattr(mg.Tensor, "backward", backward)
+    monkeypatch.setattr(timing, "to_host", to_host)
+    assert backward_cost(Told(2, 2), (1, 2), repeats=1).seconds == (1, 1, 1)
+
+
+def test_it_counts_and_times_under_no_grad():
     model = nn.Linear(3, 2)
     with mg.no_grad():
-        assert backward_cost(model, (4, 3)).multiply_adds == 24
+        cost = backward_cost(model, (4, 3), repeats=1)
+    assert cost.multiply_adds == 24
+    assert cost.seconds.done > 0
+
+
+def test_its_passes_do_not_count():
+    model = nn.Linear(3, 2)
+    said = model.weight.why()
+    backward_cost(model, (1, 3), repeats=1)
+    assert model.weight.why() == said
 
 
 def test_gradients_and_what_is_said_of_them_stay_as_they_are():
@@ -72,6 +105,15 @@ def test_gradients_and_what_is_said_of_them_stay_as_they_are():
     np.testing.assert_array_equal(model[1].weight.grad.numpy(), before)
     model[1](mg.tensor(np.ones((1, 2), "float32"))).sum().backward()
     np.testing.assert_array_equal(model[1].weight.grad.numpy(), 2 * before)
+
+
+def test_a_gradient_that_the_caller_set_stays_the_callers_array():
+    model, mine = nn.Linear(3, 2), np.ones((2, 3), "float32")
+    model.weight.grad = mine
+    backward_cost(model, (1, 3), repeats=1)
+    model(mg.tensor(np.ones((5, 3), "float32"))).sum().backward()
+    np.testing.assert_array_equal(model.weight.grad.numpy(), np.full((2, 3), 6))
+    np.testing.assert_array_equal(mine, np.ones((2, 3)), "nothing was added to it")
 
 
 def test_a_parameter_that_is_returned_keeps_no_gradient():

@@ -94,6 +94,17 @@ class TestOnePass:
         assert html.to_html(flow) == page
         flow.assert_no_dead()
 
+    def test_what_was_frozen_between_forward_and_backward_has_its_gradient(self, model):
+        loss = model(tensor(X)).sum()
+        with (
+            nn.LayerOut(model, [1.0, 1.0, 0.0], warm_up=0).epoch(0),
+            gradient_flow(model) as flow,
+        ):
+            loss.backward()
+        assert "frozen" not in str(flow)
+        assert "frozen" not in flow.why("2.weight")
+        assert flow.into("2.weight").measures.norm > 0
+
     def test_freezing_afterwards_excuses_no_dead_parameter(self, model):
         model.unused = nn.Linear(1, 1)
         with gradient_flow(model) as flow:

@@ -87,6 +87,8 @@ def test_other_wrong_arguments_are_refused():
         KERNEL.run(ones, ones, np.array([1, np.nan]))
     with pytest.raises(DTypeError, match="a has dtype int64, expected a float dtype"):
         KERNEL.run(ones.astype(int), ones.astype(int), ones[:, 0])
+    with pytest.raises(DTypeError, match="u has dtype complex128, expected a real"):
+        KERNEL.run(ones, ones, ones[:, 0] * 1j)
     _, record = KERNEL.run(ones, ones, ones[:, 0])
     with pytest.raises(GraphError, match="input u is not differentiable"):
         KERNEL.backward("u", ones, record)

@@ -125,6 +125,17 @@ def test_probabilities_outside_are_refused(wrong):
         loss([[0.5, wrong]], [[1, 0]], [1])
 
 
+@pytest.mark.parametrize(("at", "what"), [(1, "u"), (2, "advantage"), (3, "mask")])
+def test_complex_constants_are_refused_unless_q_is_complex(at, what):
+    arrays = [np.array([[0.5, 0.25]]), np.ones((1, 2)), np.ones(1), np.ones(2)]
+    real = KERNEL.run(*arrays)[0]
+    arrays[at] = arrays[at].astype(complex)
+    with pytest.raises(DTypeError, match=f"{what} has dtype complex128, expected a re"):
+        KERNEL.run(*arrays)
+    arrays[0] = arrays[0].astype(complex)
+    assert_allclose(KERNEL.run(*arrays)[0], real, rtol=1e-15)
+
+
 def test_other_wrong_arguments_are_refused():
     with pytest.raises(ArgumentError, match=r"u has others 1 times .+ expected 0 and"):
         loss([[0.5, 0.5]], [[1, 0.5]], [1])

@@ -189,3 +189,12 @@ def test_the_layer_quantizes_and_describes_itself():
     x = tensor([-3.0, 0.2], requires_grad=True)
     assert_array_equal(layer(x).numpy(), F.quantize(x, 3, -1.0, 1.0).numpy())
     assert repr(layer) == "Quantize(bits=3, low=-1, high=1, adapter='tanh')"
+
+
+@given(st.floats(-100, 100), st.floats(0.01, 100), st.integers(1, 8))
+def test_hardtanh_passes_at_both_ends_of_every_range(low, length, bits):
+    low, high = float(np.float32(low)), float(np.float32(low + length))
+    if low < high:
+        x = tensor(np.array([low, high], "float32"), requires_grad=True)
+        F.quantize(x, bits, low, high).sum().backward()
+        assert x.grad.tolist() == [1.0, 1.0]

@@ -502,7 +502,7 @@ def test_evaluation_ignores_what_is_frozen():
 )
 def test_bad_options_are_named(options, sentence):
     with pytest.raises(ArgumentError, match=sentence):
-        LayerOut(convnet(), **options).frozen(99)
+        LayerOut(convnet(), **options)
 
 
 def test_other_bad_input():

@@ -166,8 +166,14 @@ def test_survivals_that_fall_with_depth():
 def test_bad_parts_are_named(options, sentence):
     with pytest.raises(ArgumentError, match=sentence):
         Residual(**{"branch": nn.Tanh(), **options})
+
+
+def test_other_bad_input():
     with pytest.raises(ArgumentError, match="last 2, expected a probability"):
         linear_decay(3, 2)
+    for count in (-1, 2.5, True, "3"):
+        with pytest.raises(ArgumentError, match=r"linear_decay: count .*an int >= 0"):
+            linear_decay(count)
 
 
 def test_its_repr_says_how_often_it_survives():
