@@ -22,7 +22,7 @@ def gate(u: Any, a: Any, b: Any) -> Tensor:
         b: the shape of a.
 
     Source: Wu et al. 2018, arXiv:1711.08393, section 3. Raises ShapeError for other
-    shapes, ArgumentError for u outside [0, 1].
+    shapes, ArgumentError for u outside [0, 1], DTypeError for a complex u.
 
     >>> from minigrad.tape import tensor
     >>> gate([1, 0], tensor([[1.0, 2.0]] * 2), tensor([[3.0, 4.0]] * 2)).tolist()
@@ -51,7 +51,7 @@ def policy_loss(
 
     Sources: Williams 1992; Wu et al. 2018, arXiv:1711.08393, section 3. Raises
     ShapeError for other shapes, ArgumentError for other q and u, and for an
-    entropy_weight that is no number.
+    entropy_weight that is no number, DTypeError for complex constants beside a real q.
 
     >>> from minigrad.tape import tensor
     >>> q = tensor([[0.5, 0.8]], requires_grad=True)

@@ -79,10 +79,10 @@ class ResNetConfig(TrainingConfig):
 
 _TINY: Any = {
     "dataset": "digits",
-    "epochs": 4,
+    "epochs": 3,
     "warm_up": 1,
     "batch_size": 32,
-    "max_examples": 640,
+    "max_examples": 480,
     "max_test": 160,
     "image_size": 8,
     "shift": 1,
@@ -103,7 +103,7 @@ _SMALL: Any = {
 def vgg_presets(dataset: str) -> dict[str, Preset]:
     """Scales of Tables 2 and 4; the last is the paper's."""
     tiny = VggConfig(
-        **_TINY, rates=((0, 0.02), (3, 0.002)), plan=(8, "M", 16, 16, "M"), dense=(32,)
+        **_TINY, rates=((0, 0.02), (2, 0.002)), plan=(8, "M", 16, 16, "M"), dense=(32,)
     )
     small = VggConfig(
         **_SMALL,
@@ -126,7 +126,7 @@ def resnet_presets(dataset: str) -> dict[str, Preset]:
     """Scales of Tables 3 and 5; the last is the paper's."""
     tiny = ResNetConfig(
         **_TINY,
-        rates=((0, 0.01), (1, 0.1), (3, 0.01)),
+        rates=((0, 0.01), (1, 0.1), (2, 0.01)),
         blocks=(1, 1, 1),
         widths=(4, 8, 8),
     )

@@ -19,7 +19,15 @@ LITTLE = {
     "points": 2000,
     "numbers": 256,
 }
-every = pytest.mark.parametrize("experiment", EXPERIMENTS, ids=lambda one: one.id)
+# The code of Tables 2 and 3, on another data set; Table 5 has a test of its own.
+AGAIN = ("layerout.table4", "layerout.table5")
+every = pytest.mark.parametrize(
+    "experiment",
+    [
+        pytest.param(one, id=one.id, marks=[pytest.mark.slow] * (one.id in AGAIN))
+        for one in EXPERIMENTS
+    ],
+)
 
 
 def little(experiment):

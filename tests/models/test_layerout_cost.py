@@ -12,7 +12,7 @@ from minigrad.nn.freezing import LayerOut, joint_probability
 from minigrad.random import Streams
 from models.experiments.pool import Hooks, Job
 from models.experiments.verdicts import Verdict, decide
-from models.layerout import cost, cost_panels, expectations
+from models.layerout import cost, cost_claims, cost_panels, expectations
 from models.layerout.arms import dfreeze, efreeze
 from models.layerout.cost_claims import CLAIMS, FROZEN, SPREAD
 from models.layerout.expectations import Chain, Chances, chain_of, expected
@@ -280,7 +280,7 @@ def test_work_and_seconds_that_followed_parameters_would_be_reproduced(record):
             said = [
                 claim
                 for claim in CLAIMS
-                if claim.published.startswith("`reduction in computation` is")
+                if claim.published == cost_claims.SAID
                 and any(one.arm == arm for one in claim.relation.quantities())
             ]
             assert len(said) == 2
