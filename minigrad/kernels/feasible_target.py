@@ -26,6 +26,8 @@ import functools
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
+import numpy
+
 from minigrad.backend import elementwise
 from minigrad.errors import ArgumentError, got
 from minigrad.kernels._adapters import TANH
@@ -107,9 +109,12 @@ def forward(
     x: Array, *, loss: str = "soft_hinge", scale: bool = True, zero: int = -1
 ) -> Result:
     """Take the sign of x, element by element; the sign of 0 is zero."""
-    if loss not in LOSSES:
+    if not isinstance(loss, str) or loss not in LOSSES:
         rule = f"one of {', '.join(map(repr, LOSSES))}"
         raise ArgumentError(got("feasible_target", "loss", repr(loss), rule))
+    if not isinstance(scale, bool | numpy.bool_):
+        rule = "True or False"
+        raise ArgumentError(got("feasible_target", "scale", repr(scale), rule))
     y = hard_sign("feasible_target", x, zero)
     return y, Saved(x, loss, bool(scale))
 

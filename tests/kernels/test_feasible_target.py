@@ -184,6 +184,8 @@ def test_networks_of_both_names_have_the_same_weights_after_training(loss, adapt
             "feasible_target: loss 'hard', expected one of 'soft_hinge'",
         ),
         ({"zero": 2}, "feasible_target: zero 2, expected 0, -1 or 1"),
+        ({"loss": ["hinge"]}, r"feasible_target: loss \['hinge'\], expected one of"),
+        ({"scale": "no"}, "feasible_target: scale 'no', expected True or False"),
     ],
 )
 def test_wrong_parameters_are_refused(params, message):
