@@ -32,7 +32,7 @@ def draw(figure: Any, records: Sequence[Record]) -> None:
         _phases(axes, records)
         axes.set_xlabel("epoch")
         axes.xaxis.get_major_locator().set_params(integer=True)
-        axes.legend(fontsize=8, loc="lower left")
+        axes.legend(fontsize=8, loc="lower right")
     _usage(right, records)
 
 
