@@ -33,7 +33,11 @@ every = pytest.mark.parametrize(
 def little(experiment):
     config = experiment.presets["tiny"].config
     known = {field.name: getattr(config, field.name) for field in fields(config)}
-    changes = {name: value for name, value in LITTLE.items() if known.get(name)}
+    changes = {
+        name: value if isinstance(value, tuple) else min(value, known[name])
+        for name, value in LITTLE.items()
+        if known.get(name)
+    }
     return replace(config, **changes)
 
 
