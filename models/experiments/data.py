@@ -2,6 +2,7 @@
 
 import functools
 import sys
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy.typing as npt
 
 import datasets
 from datasets import DataError, Dataset, cifar, cifar100, svhn
+from models.experiments.claims import Record
 
 _READERS = {"cifar10": cifar, "cifar100": cifar100, "svhn": svhn}
 """Sets whose copies are often of another encoding, and what reads them anyway."""
@@ -98,6 +100,16 @@ def warn_of_copies(dataset: str, examples: Examples) -> None:
             "published ones to the tenth of a point",
             file=sys.stderr,
         )
+
+
+def of_copies(records: Sequence[Record]) -> str:
+    """Word for a title that a network saw other files than the published ones.
+
+    records: of arms with "official_files". Empty if all of them saw the published ones.
+    """
+    arms = [arm for record in records for arm in record["arms"].values()]
+    official = all(arm["official_files"] for arm in arms)
+    return "" if official else "; not from the published files, but from a copy"
 
 
 def _load(dataset: str, any_files: bool) -> tuple[Dataset, bool]:

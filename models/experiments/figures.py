@@ -1,6 +1,7 @@
 """Drawing with Matplotlib, imported when a figure is drawn."""
 
-from collections.abc import Callable
+import statistics
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,27 @@ def save_figure(
         FigureCanvasAgg(figure)  # Not pyplot: no window system, no global state.
         draw(figure)
         write_whole(path, lambda place: figure.savefig(place, format="png"))
+
+
+def band(
+    axes: Any,
+    curves: Sequence[Sequence[float]],
+    *,
+    colour: str,
+    label: str | None = None,
+    alpha: float = 0.15,
+) -> None:
+    """Draw the mean of curves by epoch, and a band from the lowest to the highest.
+
+    curves: one for each seed; a number an epoch, up to the end of the shortest.
+    """
+    by_epoch = list(zip(*curves, strict=False))
+    epochs = range(1, len(by_epoch) + 1)
+    axes.plot(epochs, list(map(statistics.fmean, by_epoch)), color=colour, label=label)
+    ends = list(map(min, by_epoch)), list(map(max, by_epoch))
+    axes.fill_between(epochs, *ends, color=colour, alpha=alpha, linewidth=0)
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.set_xlabel("epoch")
 
 
 def compare(

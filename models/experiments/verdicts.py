@@ -168,6 +168,13 @@ def mean_std_of(
     return mean_std(values, form) if all(map(math.isfinite, values)) else "-"
 
 
+def mean_and_std_of(
+    quantity: Quantity, records: Sequence[Record]
+) -> tuple[float, float]:
+    """Mean and sample standard deviation of a quantity over records."""
+    return mean_and_std([quantity.of(record) for record in records])
+
+
 def mean_and_std(values: Sequence[float]) -> tuple[float, float]:
     """Mean and sample standard deviation; that of one value is 0."""
     std = statistics.stdev(values) if len(values) > 1 else 0.0

@@ -23,6 +23,7 @@ from typing import Any
 
 from models.experiments.claims import Quantity, Record
 from models.experiments.config import Preset
+from models.experiments.data import of_copies
 from models.experiments.experiment import Experiment
 from models.experiments.figures import COLOURS, compare
 from models.experiments.loop import Training
@@ -106,13 +107,6 @@ def _dataset(records: Sequence[Record]) -> str:
     return records[0]["arms"]["base"]["dataset"]
 
 
-def _files(records: Sequence[Record]) -> str:
-    """A remark on the files, where there is one to make."""
-    arms = [arm for record in records for arm in record["arms"].values()]
-    official = all(arm["official_files"] for arm in arms)
-    return "" if official else "; not from the published files, but from a copy"
-
-
 def tables(records: Sequence[Record]) -> list[Table]:
     """Table 5, measured beside published; gradients layer by layer."""
     return [_accuracies(records), _gradients(records)]
@@ -122,7 +116,7 @@ def _accuracies(records: Sequence[Record]) -> Table:
     dataset = _dataset(records)
     title = (
         f"Table 5, {NAMES.get(dataset, dataset)}: mean (std); measured over n = "
-        f"{len(records)}{_files(records)}"
+        f"{len(records)}{of_copies(records)}"
     )
     header = (
         "model",
@@ -222,7 +216,7 @@ def draw(figure: Any, records: Sequence[Record]) -> None:
     figure.legend(
         *middle.get_legend_handles_labels(), loc="outside lower center", ncols=2
     )
-    if _files(records):
+    if of_copies(records):
         left.set_xlabel("measured on a copy of the published files")
 
 

@@ -25,7 +25,7 @@ from minigrad import no_grad
 from minigrad.inspect import outputs
 from models.experiments.claims import Quantity, Record
 from models.experiments.experiment import Experiment, Explanation
-from models.experiments.figures import COLOURS
+from models.experiments.figures import COLOURS, band
 from models.experiments.loop import Training
 from models.experiments.pool import Hooks, Job
 from models.experiments.tables import Table
@@ -153,8 +153,6 @@ def draw(figure: Any, records: Sequence[Record]) -> None:
         for arm in arms:
             _draw_errors(axes, arm, records)
         axes.set_title(f"{title}, n = {len(records)}")
-        axes.set_xlabel("epoch")
-        axes.xaxis.get_major_locator().set_params(integer=True)
         axes.set_yscale("log")
         axes.set_yticks([1.5, 2, 3, 5, 10, 20], ["1.5", "2", "3", "5", "10", "20"])
         axes.minorticks_off()
@@ -166,17 +164,12 @@ def draw(figure: Any, records: Sequence[Record]) -> None:
 
 
 def _draw_errors(axes: Any, arm: str, records: Sequence[Record]) -> None:
-    by_epoch = numpy.array(
-        [
-            [100 - epoch["test_accuracy"] for epoch in record["arms"][arm]["history"]]
-            for record in records
-        ]
-    )
-    epochs = range(1, by_epoch.shape[1] + 1)
+    curves = [
+        [100 - epoch["test_accuracy"] for epoch in record["arms"][arm]["history"]]
+        for record in records
+    ]
     colour = COLOURS[ARMS.index(arm)]
-    axes.plot(epochs, by_epoch.mean(axis=0), color=colour, label=LABELS[arm])
-    ends = by_epoch.min(axis=0), by_epoch.max(axis=0)
-    axes.fill_between(epochs, *ends, color=colour, alpha=0.2, linewidth=0)
+    band(axes, curves, colour=colour, label=LABELS[arm], alpha=0.2)
 
 
 def explain(config: MlpConfig, checkpoints: Mapping[str, Path]) -> Explanation:

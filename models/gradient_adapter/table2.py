@@ -23,6 +23,7 @@ from typing import Any
 
 from models.experiments.claims import Quantity, Record
 from models.experiments.config import Preset
+from models.experiments.data import of_copies
 from models.experiments.experiment import Experiment
 from models.experiments.figures import COLOURS, compare
 from models.experiments.loop import Training
@@ -87,16 +88,10 @@ def tables(records: Sequence[Record]) -> list[Table]:
     return [_accuracies(records), _signs(records), _gains(records)]
 
 
-def _of_copies(records: Sequence[Record]) -> bool:
-    arms = [arm for record in records for arm in record["arms"].values()]
-    return not all(arm["official_files"] for arm in arms)
-
-
 def _accuracies(records: Sequence[Record]) -> Table:
-    copies = "; not from the published files, but from a copy"
     title = (
         f"Table 2, test accuracy %: mean (std); measured over n = {len(records)}"
-        f"{copies if _of_copies(records) else ''}"
+        f"{of_copies(records)}"
     )
     header = (
         "method",
@@ -177,7 +172,7 @@ def draw(figure: Any, records: Sequence[Record]) -> None:
     left.set_ylabel("highest test accuracy (%)")
     left.set_title(f"Table 2, and measured, n = {len(records)}")
     left.tick_params("x", labelsize=8)
-    if _of_copies(records):
+    if of_copies(records):
         left.set_xlabel("measured on a copy of the published files")
     _draw_epochs(middle, records, "train_loss")
     middle.set_ylabel("training loss (nats)")

@@ -22,6 +22,7 @@ from minigrad import no_grad
 from minigrad.random import generator
 from models.experiments.claims import Quantity, Record
 from models.experiments.config import Preset
+from models.experiments.data import of_copies
 from models.experiments.experiment import Experiment, Explanation
 from models.experiments.pool import Hooks, Job
 from models.experiments.tables import Table
@@ -40,7 +41,6 @@ from models.layerout.blockdrop.training import build as build_training
 from models.layerout.blockdrop_claims import ARM, CLAIMS
 from models.layerout.blockdrop_panels import draw
 from models.layerout.common import TrainingConfig, prepare
-from models.layerout.tables import of_copies
 from models.networks.resnet import resnet
 
 PAPER = (

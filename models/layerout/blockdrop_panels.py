@@ -1,28 +1,27 @@
 """The figure: accuracy and blocks by epoch, with the phases, and use of each block."""
 
-import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from models.experiments.claims import Quantity, Record
-from models.experiments.figures import COLOURS
-from models.experiments.verdicts import mean_and_std
+from models.experiments.figures import COLOURS, band
+from models.experiments.verdicts import mean_and_std, mean_and_std_of
 from models.layerout.blockdrop_claims import ARM
-
-Epoch = Mapping[str, Any]
+from models.layerout.panels import by_epoch
 
 
 def draw(figure: Any, records: Sequence[Record]) -> None:
     """Draw test accuracy, blocks that run, and how often each block does."""
     left, middle, right = figure.subplots(1, 3)
     pretrained = _mean("pretrained_accuracy", records)
-    _curve(left, lambda epoch: epoch["test_accuracy"], records, COLOURS[0])
+    band(left, by_epoch(ARM, "test_accuracy", records), colour=COLOURS[0])
     left.axhline(pretrained, linestyle="--", color="black", label="pretrained, all")
     left.set_ylim(bottom=pretrained - 8, top=min(100.5, pretrained + 4))
     left.set_ylabel("test accuracy (%)")
     left.set_title(f"Accuracy, n = {len(records)}; band: all seeds")
-    _curve(middle, lambda epoch: epoch["kept"], records, COLOURS[1], "run for an image")
-    _curve(middle, lambda epoch: epoch["decided"], records, "#999999", "decided")
+    kept, decided = (by_epoch(ARM, name, records) for name in ("kept", "decided"))
+    band(middle, kept, colour=COLOURS[1], label="run for an image")
+    band(middle, decided, colour="#999999", label="decided")
     blocks = _mean("blocks", records)
     middle.axhline(blocks, linestyle="--", color="black", label="all")
     middle.set_ylim(0, blocks * 1.1)
@@ -30,39 +29,17 @@ def draw(figure: Any, records: Sequence[Record]) -> None:
     middle.set_title("Blocks that run")
     for axes in (left, middle):
         _phases(axes, records)
-        axes.set_xlabel("epoch")
-        axes.xaxis.get_major_locator().set_params(integer=True)
         axes.legend(fontsize=8, loc="lower right")
     _usage(right, records)
 
 
 def _mean(metric: str, records: Sequence[Record]) -> float:
-    return mean_and_std([Quantity(ARM, metric, "").of(one) for one in records])[0]
-
-
-def _histories(records: Sequence[Record]) -> list[Sequence[Epoch]]:
-    return [record["arms"][ARM]["history"] for record in records]
-
-
-def _curve(
-    axes: Any,
-    value: Callable[[Epoch], float],
-    records: Sequence[Record],
-    colour: str,
-    label: str | None = None,
-) -> None:
-    """Draw the mean over seeds, and a band from the lowest to the highest."""
-    curves = [[value(epoch) for epoch in history] for history in _histories(records)]
-    by_epoch = list(zip(*curves, strict=True))
-    epochs = range(1, len(by_epoch) + 1)
-    axes.plot(epochs, list(map(statistics.fmean, by_epoch)), color=colour, label=label)
-    lows, highs = list(map(min, by_epoch)), list(map(max, by_epoch))
-    axes.fill_between(epochs, lows, highs, color=colour, alpha=0.15, linewidth=0)
+    return mean_and_std_of(Quantity(ARM, metric, ""), records)[0]
 
 
 def _phases(axes: Any, records: Sequence[Record]) -> None:
     """Shade every second phase, and write its name above."""
-    names = [epoch["phase"] for epoch in _histories(records)[0]]
+    names = [epoch["phase"] for epoch in records[0]["arms"][ARM]["history"]]
     for number, name in enumerate(dict.fromkeys(names)):
         first = names.index(name) + 0.5
         last = first + names.count(name)

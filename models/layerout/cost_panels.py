@@ -4,12 +4,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from models.experiments.claims import Quantity, Record
+from models.experiments.data import of_copies
 from models.experiments.figures import COLOURS
 from models.experiments.tables import Table
-from models.experiments.verdicts import mean_and_std, mean_std_of
+from models.experiments.verdicts import mean_and_std_of, mean_std_of
 from models.layerout import panels
 from models.layerout.arms import Arm
-from models.layerout.tables import of_copies, saved_seconds
+from models.layerout.cifar_claims import VGG_FROZEN
+from models.layerout.table1_claims import FROZEN
+from models.layerout.tables import saved_seconds
 
 NETWORKS = {
     "mnist": "the paper's network for MNIST",
@@ -22,11 +25,11 @@ STRATEGIES = {
     "efreeze": "LayerOut-efreeze",
 }
 PUBLISHED: Mapping[tuple[str, str], tuple[float, ...]] = {
-    ("mnist", "random"): (31.20, 28.50),
-    ("mnist", "dfreeze"): (34.90,),
-    ("mnist", "efreeze"): (22.30,),
-    ("vgg16", "dfreeze"): (69.91,),
-    ("vgg16", "efreeze"): (53.66,),
+    ("mnist", "random"): (FROZEN["since_start"], FROZEN["warm_up"]),
+    ("mnist", "dfreeze"): (FROZEN["dfreeze"],),
+    ("mnist", "efreeze"): (FROZEN["efreeze"],),
+    ("vgg16", "dfreeze"): (VGG_FROZEN["cifar10"]["dfreeze"],),
+    ("vgg16", "efreeze"): (VGG_FROZEN["cifar10"]["efreeze"],),
 }
 """Parameters frozen in an epoch, in percent: Tables 1 and 2."""
 
@@ -118,8 +121,12 @@ def draw(figure: Any, arms: Mapping[str, Arm], records: Sequence[Record]) -> Non
 
 def _draw_price(axes: Any, arms: Mapping[str, Arm], records: Sequence[Record]) -> None:
     for number, (arm, made) in enumerate(arms.items()):
-        seconds, spread = _read(arm, "backward_seconds", records)
-        accuracy, std = _read(arm, "late_test_accuracy", records)
+        seconds, spread = mean_and_std_of(
+            Quantity(arm, "backward_seconds", ""), records
+        )
+        accuracy, std = mean_and_std_of(
+            Quantity(arm, "late_test_accuracy", ""), records
+        )
         axes.errorbar(
             seconds,
             accuracy,
@@ -135,7 +142,3 @@ def _draw_price(axes: Any, arms: Mapping[str, Arm], records: Sequence[Record]) -
     axes.set_ylabel("test accuracy (%), last 5 epochs")
     axes.set_title(f"Mean and std, n = {len(records)}")
     axes.legend(fontsize=8)
-
-
-def _read(arm: str, name: str, records: Sequence[Record]) -> tuple[float, float]:
-    return mean_and_std([Quantity(arm, name, "").of(record) for record in records])

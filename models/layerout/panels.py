@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from models.experiments.claims import Quantity, Record
-from models.experiments.figures import COLOURS
-from models.experiments.verdicts import mean_and_std
+from models.experiments.figures import COLOURS, band
+from models.experiments.verdicts import mean_and_std_of
 from models.layerout.arms import Arm, nothing
 from models.layerout.tables import Published
 
@@ -46,7 +46,7 @@ def draw_accuracies(
         ("best_test_accuracy", "highest", "^", COLOURS[4], -0.15),
     )
     for metric, label, marker, colour, shift in series:
-        values = [_mean_std(Quantity(arm, metric, ""), records) for arm in arms]
+        values = [mean_and_std_of(Quantity(arm, metric, ""), records) for arm in arms]
         axes.errorbar(
             [mean for mean, _ in values],
             [place + shift for place in places],
@@ -72,26 +72,22 @@ def draw_epochs(axes: Any, arms: Mapping[str, Arm], records: Sequence[Record]) -
     lows: list[float] = []
     highs: list[float] = []
     for number, (arm, made) in enumerate(arms.items()):
-        curves = [
-            [epoch["test_accuracy"] for epoch in record["arms"][arm]["history"]]
-            for record in records
-        ]
-        by_epoch = list(zip(*curves, strict=False))
-        epochs = range(1, len(by_epoch) + 1)
-        colour = COLOURS[number % len(COLOURS)]
-        means = [statistics.fmean(values) for values in by_epoch]
+        curves = by_epoch(arm, "test_accuracy", records)
+        band(axes, curves, colour=COLOURS[number % len(COLOURS)], label=made.label)
+        means = [statistics.fmean(values) for values in zip(*curves, strict=False)]
         lows += means[len(means) // 4 :]
-        axes.plot(epochs, means, color=colour, label=made.label)
-        ends = [min(values) for values in by_epoch], [max(v) for v in by_epoch]
-        axes.fill_between(epochs, *ends, color=colour, alpha=0.15, linewidth=0)
-        highs += ends[1]
+        highs += map(max, curves)
     # Where networks begin would leave no room for where they end.
     axes.set_ylim(min(lows) - 2, max(highs) + 1)
-    axes.xaxis.get_major_locator().set_params(integer=True)
-    axes.set_xlabel("epoch")
     axes.set_ylabel("test accuracy (%)")
     axes.set_title("By epoch; band: all seeds")
     _legend_below(axes, columns=2)
+
+
+def by_epoch(arm: str, name: str, records: Sequence[Record]) -> list[list[float]]:
+    """Read a number of every epoch of an arm, one list for each seed."""
+    histories = [record["arms"][arm]["history"] for record in records]
+    return [[epoch[name] for epoch in history] for history in histories]
 
 
 def draw_savings(axes: Any, arms: Mapping[str, Arm], records: Sequence[Record]) -> None:
@@ -112,23 +108,14 @@ def draw_savings(axes: Any, arms: Mapping[str, Arm], records: Sequence[Record]) 
 
 
 def draw_kept(axes: Any, records: Sequence[Record], arm: str) -> None:
-    """Draw the blocks that run for a test image by epoch, and the accuracy above."""
-    histories = [record["arms"][arm]["history"] for record in records]
-    epochs = range(1, len(histories[0]) + 1)
-    for name, label, number in (
-        ("kept", "blocks that run", 0),
-        ("decided", "blocks up to the policy", 6),
+    """Draw blocks by epoch: that run for a test image, and up to the policy."""
+    for name, label, colour in (
+        ("kept", "blocks that run", COLOURS[0]),
+        ("decided", "blocks up to the policy", COLOURS[6]),
     ):
-        by_epoch = list(
-            zip(*([e[name] for e in one] for one in histories), strict=True)
-        )
-        means = [statistics.fmean(values) for values in by_epoch]
-        ends = [min(values) for values in by_epoch], [max(v) for v in by_epoch]
-        axes.plot(epochs, means, color=COLOURS[number], label=label)
-        axes.fill_between(epochs, *ends, color=COLOURS[number], alpha=0.2, linewidth=0)
-    axes.xaxis.get_major_locator().set_params(integer=True)
+        curves = by_epoch(arm, name, records)
+        band(axes, curves, colour=colour, label=label, alpha=0.2)
     axes.set_ylim(bottom=0)
-    axes.set_xlabel("epoch")
     axes.set_ylabel("blocks, mean over test images")
     axes.set_title("BlockDrop's policy")
     _legend_below(axes)
@@ -142,10 +129,6 @@ def _legend_below(axes: Any, columns: int = 3) -> None:
 
 def _share(arm: str, name: str, records: Sequence[Record]) -> float:
     if name != "seconds":
-        return _mean_std(Quantity(arm, name, ""), records)[0]
+        return mean_and_std_of(Quantity(arm, name, ""), records)[0]
     ratio = Quantity(arm, "backward_seconds", "", per="baseline")
-    return 100 * (1 - _mean_std(ratio, records)[0])
-
-
-def _mean_std(quantity: Quantity, records: Sequence[Record]) -> tuple[float, float]:
-    return mean_and_std([quantity.of(record) for record in records])
+    return 100 * (1 - mean_and_std_of(ratio, records)[0])

@@ -3,19 +3,13 @@
 from collections.abc import Mapping, Sequence
 
 from models.experiments.claims import Quantity, Record
+from models.experiments.data import of_copies
 from models.experiments.tables import Table
 from models.experiments.verdicts import mean_std, mean_std_of
 from models.layerout.arms import Arm
 
 Published = Mapping[str, float]
 """Arm -> number."""
-
-
-def of_copies(records: Sequence[Record]) -> str:
-    """Words for a title if a network saw other files than the published ones."""
-    arms = [arm for record in records for arm in record["arms"].values()]
-    official = all(arm["official_files"] for arm in arms)
-    return "" if official else "; not from the published files, but from a copy"
 
 
 def accuracies(

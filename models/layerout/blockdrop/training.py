@@ -116,9 +116,12 @@ class BlockDropTraining(Training):
         self.nets.decided = recipe.decided(epoch, len(self.nets.net.blocks))
         assert isinstance(self.optimizer, PhasedOptimizer)
         self.optimizer.use(self.phase)
-        sizes = (self.config.batch_size, recipe.policy_batch, recipe.joint_batch)
-        names = ("pretraining", "policy", "joint")
-        self.batch_size = dict(zip(names, sizes, strict=True))[self.phase]
+        sizes: dict[Phase, int] = {
+            "pretraining": self.config.batch_size,
+            "policy": recipe.policy_batch,
+            "joint": recipe.joint_batch,
+        }
+        self.batch_size = sizes[self.phase]
 
     def run_epoch(self, epoch: int, hooks: Hooks) -> dict[str, Any]:
         """Train one epoch; add to its record the phase, and what the policy does.
