@@ -19,8 +19,9 @@ LITTLE = {
     "points": 2000,
     "numbers": 256,
 }
-# The code of Tables 2 and 3, on another data set; Table 5 has a test of its own.
-AGAIN = ("layerout.table4", "layerout.table5")
+# The code of Tables 2 and 3, on another data set; Table 5 has a test of its own, and so
+# have the parts of the last, which takes longest.
+AGAIN = ("layerout.table4", "layerout.table5", "bpga.stochastic")
 every = pytest.mark.parametrize(
     "experiment",
     [
