@@ -1,5 +1,4 @@
 import json
-import math
 
 import pytest
 from numpy.testing import assert_allclose
@@ -22,14 +21,6 @@ CASES = [
         {"lr_lambda": [lambda epoch: 0.95**epoch, lambda epoch: 1 / (epoch + 1)]},
     ),
 ]
-PLATEAU_CASES = [
-    {},
-    {"patience": 2, "factor": 0.5},
-    {"mode": "max", "patience": 1, "cooldown": 3},
-    {"patience": 0, "threshold": 0.05, "threshold_mode": "abs", "min_lr": [0.05, 0.2]},
-    {"mode": "max", "patience": 3, "threshold": 0.1, "threshold_mode": "abs"},
-    {"patience": 0, "factor": 0.9, "eps": 0.02, "threshold": 0.2},
-]
 every_schedule = pytest.mark.parametrize(("name", "options"), CASES)
 
 
@@ -38,21 +29,12 @@ def make_optimizer():
     return optim.SGD([{"params": [first]}, {"params": [second], "lr": 0.3}], lr=0.1)
 
 
-def torch_optimizer(torch):
-    first, second = (torch.nn.Parameter(torch.ones(1)) for _ in range(2))
-    groups = [{"params": [first]}, {"params": [second], "lr": 0.3}]
-    return torch.optim.SGD(groups, lr=0.1)
-
-
-def measure(epoch):
-    """A loss that falls, stalls, jumps and falls again."""
-    return 1 / (1 + epoch // 9) + 0.1 * math.sin(epoch)
-
-
 @every_schedule
 def test_fifty_epochs_are_those_of_pytorch(name, options):
     torch = pytest.importorskip("torch")
-    theirs = torch_optimizer(torch)
+    first, second = (torch.nn.Parameter(torch.ones(1)) for _ in range(2))
+    groups = [{"params": [first]}, {"params": [second], "lr": 0.3}]
+    theirs = torch.optim.SGD(groups, lr=0.1)
     oracle = getattr(torch.optim.lr_scheduler, name)(theirs, **options)
     ours = make_optimizer()
     schedule = getattr(lr_scheduler, name)(ours, **options)
@@ -62,21 +44,6 @@ def test_fifty_epochs_are_those_of_pytorch(name, options):
         theirs.step()
         schedule.step()
         oracle.step()
-
-
-@pytest.mark.parametrize("options", PLATEAU_CASES)
-def test_plateaus_are_seen_where_pytorch_sees_them(options):
-    torch = pytest.importorskip("torch")
-    theirs = torch_optimizer(torch)
-    oracle = torch.optim.lr_scheduler.ReduceLROnPlateau(theirs, **options)
-    ours = make_optimizer()
-    schedule = lr_scheduler.ReduceLROnPlateau(ours, **options)
-    for epoch in range(EPOCHS):
-        schedule.step(measure(epoch))
-        oracle.step(measure(epoch))
-        expected = [group["lr"] for group in theirs.param_groups]
-        assert_allclose(schedule.get_last_lr(), expected, rtol=1e-14)
-    assert schedule.num_bad_epochs == oracle.num_bad_epochs
 
 
 @every_schedule
@@ -99,22 +66,16 @@ def test_schedule_resumes_from_its_state(name, options):
         assert one["lr"] == other["lr"]
 
 
-def test_plateau_resumes_from_its_state():
-    straight = make_optimizer()
-    schedule = lr_scheduler.ReduceLROnPlateau(straight, patience=2, cooldown=2)
-    states = []
-    for epoch in range(EPOCHS):
-        states.append(json.dumps([schedule.state_dict(), straight.state_dict()]))
-        schedule.step(measure(epoch))
-    for start in (0, 13, 30):
-        resumed = make_optimizer()
-        schedule = lr_scheduler.ReduceLROnPlateau(resumed, patience=2, cooldown=2)
-        mine, rates = json.loads(states[start])
-        schedule.load_state_dict(mine)
-        resumed.load_state_dict(rates)
-        for epoch in range(start, EPOCHS):
-            schedule.step(measure(epoch))
-        assert schedule.get_last_lr() == [g["lr"] for g in straight.param_groups]
+def test_a_milestone_lowers_the_rate_at_the_start_of_its_epoch():
+    """The schedule of wide residual networks on CIFAR, one step after each epoch."""
+    optimizer = optim.SGD([tensor([1.0], requires_grad=True)], lr=0.1)
+    schedule = lr_scheduler.MultiStepLR(optimizer, [60, 120, 160], gamma=0.2)
+    rates = []
+    for _ in range(200):
+        rates += schedule.get_last_lr()
+        schedule.step()
+    expected = [0.1] * 60 + [0.02] * 60 + [0.004] * 40 + [0.0008] * 40
+    assert_allclose(rates, expected, rtol=1e-14)
 
 
 def test_step_schedules_can_be_combined():
@@ -211,15 +172,6 @@ def test_group_that_is_added_later_starts_from_its_own_rate(make, rates):
     optimizer.add_param_group({"params": tensor([1.0]), "lr": 8.0})
     schedule.step()
     assert_allclose(schedule.get_last_lr(), rates)
-
-
-def test_plateau_lowers_a_group_that_is_added_later():
-    optimizer = make_optimizer()
-    schedule = lr_scheduler.ReduceLROnPlateau(optimizer, patience=0, min_lr=0.02)
-    optimizer.add_param_group({"params": tensor([1.0]), "lr": 8.0})
-    schedule.step(1.0)
-    schedule.step(1.0)
-    assert_allclose(schedule.get_last_lr(), [0.02, 0.03, 0.8])
 
 
 def test_functions_for_each_group_do_not_fit_one_group_more():

@@ -62,6 +62,28 @@ def test_twenty_steps_are_those_of_pytorch(name, options):
         assert_allclose(ours.data, theirs.detach().numpy(), rtol=1e-12, atol=1e-14)
 
 
+def test_nesterov_takes_a_new_rate_at_once():
+    """The velocity holds no rate, as it does in Keras' form of the same steps."""
+    w = start(4, 3)
+    optimizer = optim.SGD([w], 0.1, momentum=0.9, weight_decay=0.01, nesterov=True)
+    expected, v = w.data.copy(), 0.0
+    of_keras, v_of_keras = w.data.copy(), 0.0
+    for step, gradient in enumerate(gradients(4, 3, steps=6)):
+        rate = 0.1 if step < 3 else 0.02
+        g = gradient + 0.01 * expected
+        v = 0.9 * v + g
+        expected = expected - rate * (g + 0.9 * v)
+        g = gradient + 0.01 * of_keras
+        v_of_keras = 0.9 * v_of_keras - rate * g
+        of_keras = of_keras + 0.9 * v_of_keras - rate * g
+
+        optimizer.param_groups[0]["lr"] = rate
+        run(optimizer, [w], [[gradient]])
+
+        assert_allclose(w.data, expected, rtol=1e-12, atol=1e-14)
+        assert numpy.allclose(w.data, of_keras) == (step < 3)
+
+
 @every_optimizer
 def test_gradients_are_not_written_and_float32_stays(name, options):
     p = start(5, dtype="float32")
