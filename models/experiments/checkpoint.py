@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 from minigrad import nn, optim
 from minigrad.errors import FileFormatError
+from minigrad.optim.lr_scheduler import ReduceLROnPlateau
 from minigrad.random import Streams
 from minigrad.serialization import load_training_state, save_training_state
 from models.experiments.data import Examples
@@ -15,18 +16,24 @@ from models.experiments.pool import Job
 class Trained(Protocol):
     """What has a state: see models.experiments.loop.Training."""
 
-    model: nn.Module
     optimizer: optim.Optimizer
+    scheduler: ReduceLROnPlateau | None
     streams: Streams
     examples: Examples
+
+    @property
+    def saved(self) -> nn.Module:
+        """What parameters and buffers are of."""
+        ...
 
 
 def save(training: Trained, job: Job, history: list[dict[str, Any]]) -> None:
     """Write the state after an epoch, whole or not at all."""
     save_training_state(
         job.checkpoint,
-        model=training.model,
+        model=training.saved,
         optimizer=training.optimizer,
+        scheduler=training.scheduler,
         streams=training.streams,
         extra={**_identity(training, job), "history": history},
     )
@@ -60,8 +67,9 @@ def restore(training: Trained, path: Path) -> dict[str, Any]:
     """Put training into the state that a checkpoint holds; return what came with it."""
     return load_training_state(
         path,
-        model=training.model,
+        model=training.saved,
         optimizer=training.optimizer,
+        scheduler=training.scheduler,
         streams=training.streams,
     )
 

@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,15 @@ class Preset:
 def with_dataset(config: Any, dataset: str | None) -> Any:
     """Return config on another data set; None keeps its own."""
     return config if dataset is None else dataclasses.replace(config, dataset=dataset)
+
+
+def rate_at(rates: Sequence[tuple[int, float]], epoch: int) -> float:
+    """Learning rate in an epoch, of (first epoch, rate) pairs; both count from 0.
+
+    >>> [rate_at([(0, 0.1), (2, 0.01)], epoch) for epoch in range(3)]
+    [0.1, 0.1, 0.01]
+    """
+    return [rate for first, rate in rates if first <= epoch][-1]
 
 
 def as_json(config: Any) -> dict[str, Any]:

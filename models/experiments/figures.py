@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from models.experiments.claims import Record
 from models.experiments.results import write_whole
 
 # Paul Tol's bright scheme: told apart by all readers, and in grey.
@@ -51,10 +52,10 @@ def band(
 
     curves: one for each seed; a number an epoch, up to the end of the shortest.
     """
-    by_epoch = list(zip(*curves, strict=False))
-    epochs = range(1, len(by_epoch) + 1)
-    axes.plot(epochs, list(map(statistics.fmean, by_epoch)), color=colour, label=label)
-    ends = list(map(min, by_epoch)), list(map(max, by_epoch))
+    points = list(zip(*curves, strict=False))
+    epochs = range(1, len(points) + 1)
+    axes.plot(epochs, list(map(statistics.fmean, points)), color=colour, label=label)
+    ends = list(map(min, points)), list(map(max, points))
     axes.fill_between(epochs, *ends, color=colour, alpha=alpha, linewidth=0)
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.set_xlabel("epoch")
@@ -83,3 +84,15 @@ def compare(
         )
     axes.set_xticks(places, labels)
     axes.set_xlim(-0.5, len(labels) - 0.5)
+
+
+def by_epoch(arm: str, name: str, records: Sequence[Record]) -> list[list[float]]:
+    """Read a number of every epoch of an arm, one list for each seed."""
+    histories = [record["arms"][arm]["history"] for record in records]
+    return [[epoch[name] for epoch in history] for history in histories]
+
+
+def legend_below(axes: Any, columns: int = 3) -> None:
+    """Put the legend where no number can be."""
+    place: Any = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.13)}
+    axes.legend(fontsize=8, ncols=columns, columnspacing=1.0, **place)

@@ -11,6 +11,7 @@ import datasets
 from datasets import Transform
 from minigrad import functional as F
 from minigrad import nn, no_grad, optim, tensor
+from minigrad.optim.lr_scheduler import ReduceLROnPlateau
 from minigrad.random import Streams
 from models.experiments import checkpoint
 from models.experiments.data import Examples, Part
@@ -62,6 +63,7 @@ class Training:
         as_input: images (N, C, H, W) uint8 -> what the model is given.
         augment: transforms training images; see datasets.Loader.
         rate: epoch, counted from 0, -> learning rate; None: the optimiser's own.
+        scheduler: judges the validation accuracy of each epoch, and lowers the rate.
     """
 
     model: nn.Module
@@ -74,6 +76,12 @@ class Training:
     as_input: Callable[[Any], Any] = as_rows
     augment: Transform | None = None
     rate: Callable[[int], float] | None = None
+    scheduler: ReduceLROnPlateau | None = None
+
+    @property
+    def saved(self) -> nn.Module:
+        """What checkpoints hold the parameters and buffers of."""
+        return self.model
 
     def run_epoch(self, epoch: int, hooks: Hooks) -> dict[str, Any]:
         """Train one epoch, counted from 0, and return its record; see metrics.
@@ -85,16 +93,18 @@ class Training:
         record: dict[str, Any] = {"train_loss": train_loss}
         if math.isfinite(train_loss):
             record |= self.probe.finish_epoch()
-            record["validation_accuracy"] = self.accuracy(self.examples.validation)
-            record["test_accuracy"] = self.accuracy(self.examples.test)
+            record |= self.measure("validation", self.examples.validation)
+            record |= self.measure("test", self.examples.test)
+            if self.scheduler is not None:
+                self.scheduler.step(record["validation_accuracy"])
         return record | {"seconds": time.process_time() - started}
 
     def _train(self, epoch: int, hooks: Hooks) -> float:
         """Return the mean over examples of the loss in nats, each before its step."""
+        part, total = self.training_part(epoch), 0.0
         self.model.train()
         if self.rate is not None:
             self.optimizer.param_groups[0]["lr"] = self.rate(epoch)
-        part, total = self.examples.train, 0.0
         # No thread ahead: a training has one.
         loader = datasets.Loader(
             part, self.batch_size, seed=self.seed, transform=self.augment, ahead=0
@@ -110,6 +120,10 @@ class Training:
             total += loss.item() * len(labels)
         return total / len(part.labels)
 
+    def training_part(self, epoch: int) -> Part:
+        """Return the examples of an epoch, which is about to begin."""
+        return self.examples.train
+
     def loss(self, images: Any, labels: Any) -> Any:
         """Mean cross-entropy of a batch, a scalar tensor in nats."""
         return F.cross_entropy(self.outputs(images), tensor(labels))
@@ -117,6 +131,10 @@ class Training:
     def outputs(self, images: Any) -> Any:
         """Logits (N, K) of images (N, C, H, W) uint8."""
         return self.model(tensor(self.as_input(images)))
+
+    def measure(self, name: str, part: Part) -> dict[str, Any]:
+        """Measure the network on a part: what the record of an epoch says of it."""
+        return {f"{name}_accuracy": self.accuracy(part)}
 
     def accuracy(self, part: Part, *, training: bool = False) -> float:
         """Percentage of examples whose largest output is the label's.

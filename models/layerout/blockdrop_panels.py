@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from models.experiments.claims import Quantity, Record
-from models.experiments.figures import COLOURS, band
+from models.experiments.figures import COLOURS, band, by_epoch
 from models.experiments.verdicts import mean_and_std, mean_and_std_of
 from models.layerout.blockdrop_claims import ARM
-from models.layerout.panels import by_epoch
 
 
 def draw(figure: Any, records: Sequence[Record]) -> None:

@@ -25,6 +25,7 @@ import numpy
 
 from datasets import Transform, augment
 from models.experiments import data
+from models.experiments.config import rate_at
 from models.experiments.data import Examples, Part, warn_of_copies
 from models.layerout.arms import Arm
 
@@ -79,7 +80,7 @@ class TrainingConfig:
 
     def rate(self, epoch: int) -> float:
         """Learning rate in an epoch, counted from 0."""
-        return [rate for first, rate in self.rates if first <= epoch][-1]
+        return rate_at(self.rates, epoch)
 
 
 # -- data ------------------------------------------------------------------------------

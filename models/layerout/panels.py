@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from models.experiments.claims import Quantity, Record
-from models.experiments.figures import COLOURS, band
+from models.experiments.figures import COLOURS, band, by_epoch, legend_below
 from models.experiments.verdicts import mean_and_std_of
 from models.layerout.arms import Arm, nothing
 from models.layerout.tables import Published
@@ -64,7 +64,7 @@ def draw_accuracies(
     axes.grid(axis="x", alpha=0.3)
     axes.set_xlabel("test accuracy (%)")
     axes.set_title(f"Mean and std, n = {len(records)}")
-    _legend_below(axes)
+    legend_below(axes)
 
 
 def draw_epochs(axes: Any, arms: Mapping[str, Arm], records: Sequence[Record]) -> None:
@@ -81,13 +81,7 @@ def draw_epochs(axes: Any, arms: Mapping[str, Arm], records: Sequence[Record]) -
     axes.set_ylim(min(lows) - 2, max(highs) + 1)
     axes.set_ylabel("test accuracy (%)")
     axes.set_title("By epoch; band: all seeds")
-    _legend_below(axes, columns=2)
-
-
-def by_epoch(arm: str, name: str, records: Sequence[Record]) -> list[list[float]]:
-    """Read a number of every epoch of an arm, one list for each seed."""
-    histories = [record["arms"][arm]["history"] for record in records]
-    return [[epoch[name] for epoch in history] for history in histories]
+    legend_below(axes, columns=2)
 
 
 def draw_savings(axes: Any, arms: Mapping[str, Arm], records: Sequence[Record]) -> None:
@@ -104,7 +98,7 @@ def draw_savings(axes: Any, arms: Mapping[str, Arm], records: Sequence[Record]) 
     axes.axvline(0, color="black", linewidth=0.8)
     axes.set_xlabel("%, mean over epochs behind the warm-up")
     axes.set_title("Three shares that are not the same")
-    _legend_below(axes)
+    legend_below(axes)
 
 
 def draw_kept(axes: Any, records: Sequence[Record], arm: str) -> None:
@@ -118,13 +112,7 @@ def draw_kept(axes: Any, records: Sequence[Record], arm: str) -> None:
     axes.set_ylim(bottom=0)
     axes.set_ylabel("blocks, mean over test images")
     axes.set_title("BlockDrop's policy")
-    _legend_below(axes)
-
-
-def _legend_below(axes: Any, columns: int = 3) -> None:
-    """Put the legend where no number can be."""
-    place: Any = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.13)}
-    axes.legend(fontsize=8, ncols=columns, columnspacing=1.0, **place)
+    legend_below(axes)
 
 
 def _share(arm: str, name: str, records: Sequence[Record]) -> float:

@@ -24,6 +24,7 @@ from minigrad import functional as F
 from minigrad import no_grad, optim, tensor
 from minigrad.random import Streams
 from minigrad.tape import Tensor
+from models.experiments.config import rate_at
 from models.experiments.loop import EVALUATION_BATCH, Training
 from models.experiments.pool import Hooks
 from models.layerout.arms import ARMS
@@ -92,7 +93,7 @@ class Recipe:
         if self.phase(epoch) == "policy":
             return self.policy_rate
         since = epoch - self.pretraining - self.policy
-        return [rate for first, rate in self.joint_rates if first <= since][-1]
+        return rate_at(self.joint_rates, since)
 
 
 @dataclass(kw_only=True)
