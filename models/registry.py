@@ -1,5 +1,8 @@
 """The list of all experiments; a new one is a line."""
 
+from models.conv_aware_init.table2 import TABLE2 as CAI_TABLE2
+from models.conv_aware_init.table3 import TABLE3 as CAI_TABLE3
+from models.conv_aware_init.table4 import TABLE4 as CAI_TABLE4
 from models.gaaf.equal_time import EQUAL_TIME
 from models.gaaf.fig2 import FIG2
 from models.gaaf.fig3 import FIG3
@@ -51,4 +54,7 @@ EXPERIMENTS = (
     TABLE6,
     BLOCKDROP,
     COST,
+    CAI_TABLE2,
+    CAI_TABLE3,
+    CAI_TABLE4,
 )

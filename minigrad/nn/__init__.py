@@ -73,6 +73,7 @@ from minigrad.nn.recurrent import GRU, LSTM, RNN
 from minigrad.nn.recurrent_cells import GRUCell, LSTMCell, RNNCell
 from minigrad.nn.residual import Residual
 from minigrad.nn.rnn_drop import RnnDropLSTM
+from minigrad.nn.soft_target import SoftTarget
 from minigrad.nn.threshold import FeasibleTargetSign, Quantize, Sign
 from minigrad.nn.upsampling import Upsample
 from minigrad.tape import Parameter
@@ -146,6 +147,7 @@ __all__ = [
     "SiLU",
     "Sigmoid",
     "Sign",
+    "SoftTarget",
     "Softmax",
     "Softplus",
     "Tanh",

@@ -1,0 +1,1 @@
+"""Convolution Aware Initialization (Aghajanyan 2017), beside its rivals."""

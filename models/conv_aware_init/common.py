@@ -1,0 +1,3 @@
+"""What the experiments of the paper on convolution-aware initialization share."""
+
+PAPER = "Aghajanyan, Convolution Aware Initialization, 2017"
