@@ -8,7 +8,6 @@ Source: LeCun, Cortes, Burges, "The MNIST database", section File formats.
 import gzip
 import hashlib
 import math
-import os
 import zlib
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from datasets._errors import DataError
+from datasets._files import write_whole
 
 MAGIC_UINT8 = 0x0800  # + number of axes: 2049 = 0x0801, 2051 = 0x0803
 _GZIP_MAGIC = b"\x1f\x8b"
@@ -57,13 +57,7 @@ def write_idx(path: Path, array: npt.NDArray[Any]) -> None:
     content = header + array.tobytes()
     if path.suffix == ".gz":
         content = gzip.compress(content, mtime=0)
-    # In the same folder, because os.replace is atomic only within a file system.
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_bytes(content)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_whole(path, content)
 
 
 def _read_bytes(path: Path) -> bytes:

@@ -16,12 +16,16 @@ def test_no_command_lists_every_set_with_its_place(
 ) -> None:
     assert main(["--root", str(tmp_path)]) == 0
     first, *others = capsys.readouterr().out.splitlines()
-    assert first.startswith("digits    present    /")
+    assert first.startswith("digits         present    /")
+    assert others.pop(4).startswith("spoken_digits  present    /")
     assert others == [
-        f"mnist     4 missing  {tmp_path}/mnist",
-        f"cifar10   6 missing  {tmp_path}/cifar-10-batches-bin",
-        f"cifar100  2 missing  {tmp_path}/cifar-100-binary",
-        f"svhn      2 missing  {tmp_path}/svhn",
+        f"mnist          4 missing  {tmp_path}/mnist",
+        f"cifar10        6 missing  {tmp_path}/cifar-10-batches-bin",
+        f"cifar100       2 missing  {tmp_path}/cifar-100-binary",
+        f"svhn           2 missing  {tmp_path}/svhn",
+        f"imdb           4 missing  {tmp_path}/aclImdb",
+        f"fsdd           1 missing  {tmp_path}/free-spoken-digit-dataset",
+        f"vctk           1 missing  {tmp_path}/VCTK-Corpus-0.92",
     ]
 
 
@@ -40,6 +44,32 @@ def test_check_reads_the_set(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == (
         "digits: 1415 train and 382 test images of 1x8x8, 10 classes, checksums hold\n"
     )
+
+
+def test_check_says_what_could_be_checked(
+    tmp_path: Path, write_imdb: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["check", "spoken_digits"]) == 0
+    assert capsys.readouterr().out == (
+        "spoken_digits: 20 train and 10 test clips, 0.2 minutes, checksums hold\n"
+    )
+    write_imdb(tmp_path)
+    assert main(["check", "imdb", "--root", str(tmp_path)]) == 1
+    assert "has 3 reviews, expected 12500" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [
+        ("fsdd", "or run `git clone https://github.com/Jakobovits/free-spoken-digit-"),
+        ("vctk", "get the corpus (11 GB) from https://datashare.ed.ac.uk/handle/10283"),
+    ],
+)
+def test_what_cannot_be_downloaded_says_how_to_get_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, remedy: str
+) -> None:
+    assert main(["download", name, "--root", str(tmp_path)]) == 1
+    assert remedy in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("root_first", [True, False])
@@ -91,7 +121,7 @@ def test_ctrl_c_ends_in_status_130(
     def interrupted(*args: object, **options: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("datasets._registry.load", interrupted)
+    monkeypatch.setattr("datasets.digits.load", interrupted)
     assert main(["check", "digits"]) == 130
     assert capsys.readouterr().err == "interrupted\n"
 

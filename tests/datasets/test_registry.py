@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 import datasets
-from datasets import DATASETS, DataError, load
+from datasets import DATASETS, DataError, _registry, load
 
 PACKAGE = Path(datasets.__file__).parent
 
@@ -44,7 +44,22 @@ def test_modules_import_neither_the_library_nor_pickle(path: Path) -> None:
             else []
         )
     }
-    assert imported.isdisjoint({"minigrad", "pickle", "requests", "scipy", "sklearn"})
+    assert imported.isdisjoint({"minigrad", "pickle", "requests", "sklearn"})
+
+
+def test_what_has_no_images_names_its_own_loader() -> None:
+    with pytest.raises(DataError) as caught:
+        load("imdb")
+    assert str(caught.value) == (
+        "datasets: 'imdb' has no images, expected one of digits, mnist, cifar10, "
+        "cifar100, svhn; call datasets.imdb.load()"
+    )
+
+
+@pytest.mark.parametrize("name", _registry.ALL)
+def test_every_loader_stands_in_the_package_or_is_called_by_load(name: str) -> None:
+    module = _registry.loader(name)
+    assert name in DATASETS or getattr(datasets, name) is module
 
 
 def test_what_is_no_name_is_an_unknown_data_set() -> None:

@@ -1,0 +1,28 @@
+"""Files written as a whole or not at all, and what folders hold."""
+
+import os
+from pathlib import Path
+
+from datasets._errors import DataError
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file; a reader sees the old one or the new one, never a part."""
+    # In the same folder, because os.replace is atomic only within a file system.
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_bytes(content)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def names_in(who: str, place: Path) -> list[str]:
+    """Names in a folder, in no order; raises DataError if it cannot be read."""
+    try:
+        return os.listdir(place)
+    except OSError as error:
+        raise DataError(
+            f"{who}: {place} cannot be read ({error.strerror}), expected a folder; "
+            "see to its permissions"
+        ) from error
