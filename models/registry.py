@@ -1,8 +1,10 @@
 """The list of all experiments; a new one is a line."""
 
+from models.conv_aware_init.bounds import BOUNDS as CAI_BOUNDS
 from models.conv_aware_init.table2 import TABLE2 as CAI_TABLE2
 from models.conv_aware_init.table3 import TABLE3 as CAI_TABLE3
 from models.conv_aware_init.table4 import TABLE4 as CAI_TABLE4
+from models.conv_aware_init.table5 import TABLE5 as CAI_TABLE5
 from models.gaaf.equal_time import EQUAL_TIME
 from models.gaaf.fig2 import FIG2
 from models.gaaf.fig3 import FIG3
@@ -57,4 +59,6 @@ EXPERIMENTS = (
     CAI_TABLE2,
     CAI_TABLE3,
     CAI_TABLE4,
+    CAI_TABLE5,
+    CAI_BOUNDS,
 )

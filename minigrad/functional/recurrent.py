@@ -51,7 +51,7 @@ def rnn(
     """
     kernels = rnn_kernel.RNN_KERNEL, rnn_kernel.RNN_MASKED_KERNEL
     weights = (weight_ih, weight_hh, bias_ih, bias_hh)
-    options = {"nonlinearity": nonlinearity, "reverse": reverse}
+    options: dict[str, Any] = {"nonlinearity": nonlinearity, "reverse": reverse}
     return _run(kernels, x, (h0,), weights, mask, **options)
 
 
@@ -92,12 +92,15 @@ def lstm(
     bias_hh: Any = None,
     mask: Any = None,
     *,
+    state_factor: Any = None,
     reverse: bool = False,
 ) -> lstm_kernel.Output:
     """Run long short-term memory; blocks of the weights: input, forget, cell, output.
 
     Returns y (T, N, H), all states, h (N, H), the last one, and c (N, H), the last
-    cell. Raises ShapeError where shapes disagree.
+    cell. With state_factor (N, H), which gets no gradient, the gates see h *
+    state_factor in the place of h at every time: an array of zeros and 1 / keep_prob
+    drops states for a whole sequence. Raises ShapeError where shapes disagree.
 
     >>> from minigrad.tape import tensor
     >>> w = tensor([[1.0], [1.0], [1.0], [1.0]])
@@ -106,8 +109,15 @@ def lstm(
     [0.1743, 0.1331, 0.2501]
     """
     kernels = lstm_kernel.LSTM_KERNEL, lstm_kernel.LSTM_MASKED_KERNEL
+    constants: tuple[Any, ...] = ()
+    if state_factor is not None:
+        constants = (state_factor,)
+        kernels = (
+            lstm_kernel.LSTM_DROPPED_KERNEL,
+            lstm_kernel.LSTM_DROPPED_MASKED_KERNEL,
+        )
     weights = (weight_ih, weight_hh, bias_ih, bias_hh)
-    return _run(kernels, x, (h0, c0), weights, mask, reverse=reverse)
+    return _run(kernels, x, (h0, c0), weights, mask, constants, reverse=reverse)
 
 
 def _run(
@@ -116,6 +126,7 @@ def _run(
     states: tuple[Any, ...],
     weights: tuple[Any, ...],
     mask: Any,
+    constants: tuple[Any, ...] = (),
     **options: Any,
 ) -> Any:
     """Put zeros in the place of what is None, and run the kernel for mask or none."""
@@ -127,7 +138,7 @@ def _run(
     none = xp.zeros(w_hh.shape[:1], x.dtype)
     states = tuple(rest if state is None else state for state in states)
     biases = [none if bias is None else bias for bias in biases]
-    inputs = (x, *states, w_ih, w_hh, *biases)
+    inputs = (x, *states, w_ih, w_hh, *biases, *constants)
     if mask is None:
         return apply(kernels[0], *inputs, **options)
     return apply(kernels[1], *inputs, mask, **options)

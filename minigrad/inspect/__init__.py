@@ -11,6 +11,10 @@ from minigrad.inspect.curvature.directions import (
 from minigrad.inspect.curvature.hessian import Eigenvalues, Hessian, Trace
 from minigrad.inspect.drawing.graph import Graph, graph
 from minigrad.inspect.explain.diff import Diff, Divergence
+from minigrad.inspect.filters._cosines import Cosines
+from minigrad.inspect.filters.comparison import SpectrumComparison, compare_spectra
+from minigrad.inspect.filters.measure import filter_spectrum
+from minigrad.inspect.filters.spectrum import FilterSpectrum
 from minigrad.inspect.flow import Flow, Information
 from minigrad.inspect.interventions import Intervention, detach, drop, scale
 from minigrad.inspect.model_summary.rows import Summary
@@ -30,10 +34,12 @@ __all__ = [
     "Along",
     "BackwardCost",
     "Correlations",
+    "Cosines",
     "Diff",
     "Divergence",
     "Edge",
     "Eigenvalues",
+    "FilterSpectrum",
     "Flow",
     "Graph",
     "Hessian",
@@ -43,16 +49,19 @@ __all__ = [
     "OverTime",
     "Seen",
     "Source",
+    "SpectrumComparison",
     "Summary",
     "Target",
     "Term",
     "Trace",
     "along",
     "backward_cost",
+    "compare_spectra",
     "detach",
     "detect_nonfinite",
     "drop",
     "dropout_net_variance",
+    "filter_spectrum",
     "gradient_direction",
     "gradient_flow",
     "graph",

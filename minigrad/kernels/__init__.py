@@ -106,6 +106,8 @@ KERNELS: Final[tuple[Kernel, ...]] = (
     softmax.LOG_SOFTMAX_KERNEL,
     reductions.LOGSUMEXP_KERNEL,
     lstm.LSTM_KERNEL,
+    lstm.LSTM_DROPPED_KERNEL,
+    lstm.LSTM_DROPPED_MASKED_KERNEL,
     lstm.LSTM_MASKED_KERNEL,
     matmul.KERNEL,
     reductions.MAX_KERNEL,

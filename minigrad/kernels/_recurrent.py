@@ -50,7 +50,9 @@ class Layer(NamedTuple):
 
     start(dy, saved) returns a Flow that the walk is to fill, and the walk. first(dy,
     saved, flow) returns the terms of each of states. gates names PyTorch's blocks;
-    order_x and order_h list the blocks of dz_x and dz_h.
+    order_x and order_h list the blocks of dz_x and dz_h. entering(saved) is what the
+    product with w_hh saw of the states before each time (T, N, H). constants are
+    inputs without a gradient, behind the biases.
     """
 
     name: str
@@ -61,6 +63,8 @@ class Layer(NamedTuple):
     gates: tuple[str, ...]
     order_x: tuple[int, ...]
     order_h: tuple[int, ...]
+    entering: Callable[[Any], Array] = lambda saved: before(saved.states, saved.reverse)
+    constants: tuple[str, ...] = ()
 
 
 # -- inputs and states ---------------------------------------------------------------
@@ -218,21 +222,16 @@ def _whole_x(dz: Array, order: Sequence[int], saved: Any) -> Array:
     return dx
 
 
-def _whole_w_hh(dz: Array, order: Sequence[int], saved: Any) -> Array:
-    return over.to_weight(dz, before(saved.states, saved.reverse), order)
-
-
 Whole = Callable[[Array, Sequence[int], Any], Array]
 
 _WHOLE: dict[str, tuple[bool, Whole]] = {
     "x": (True, _whole_x),
     "w_ih": (True, lambda dz, order, saved: over.to_weight(dz, saved.x, order)),
-    "w_hh": (False, _whole_w_hh),
     "b_ih": (True, lambda dz, order, saved: over.to_bias(dz, order)),
     "b_hh": (False, lambda dz, order, saved: over.to_bias(dz, order)),
 }
 """Input -> whether it is on x's side (else the state's), (dz, order, saved) -> its
-gradient."""
+gradient. That of w_hh follows from the layer."""
 
 
 def _rules(layer: Layer, on_x: bool, whole: Whole) -> tuple[Rule, Fused]:
@@ -263,11 +262,17 @@ def _state_rules(layer: Layer, place: int, state: str) -> tuple[Rule, Fused]:
 
 def kernels(layer: Layer) -> tuple[Kernel, Kernel]:
     """Build the kernel of a layer, and the one that takes a mask."""
-    found = {name: _rules(layer, *how) for name, how in _WHOLE.items()}
+
+    def whole_w_hh(dz: Array, order: Sequence[int], saved: Any) -> Array:
+        return over.to_weight(dz, layer.entering(saved), order)
+
+    wholes = {**_WHOLE, "w_hh": (False, whole_w_hh)}
+    found = {name: _rules(layer, *how) for name, how in wholes.items()}
     for place, state in enumerate(layer.states):
         found[state] = _state_rules(layer, place, state)
     names = ("x", *layer.states, "w_ih", "w_hh", "b_ih", "b_hh")
     terms: dict[str, Rule | None] = {name: found[name][0] for name in names}
+    terms |= dict.fromkeys(layer.constants)
     fused = {name: found[name][1] for name in names}
     fused["x"] = lambda dy, saved: _x_gradient(layer, dy, saved)
     name = layer.name

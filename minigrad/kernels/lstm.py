@@ -13,6 +13,10 @@ cells to outputs and passes no gate's sum (only values: f, and o at the exit); a
 per gate for what leaves the cells by some h_t and first enters that gate. With a mask
 h0 has a `carry`, too: that of sequences without a step.
 
+lstm_dropped multiplies h by a factor on its way into the gates (not on its way out),
+the same at all times: a dropout mask, say, as in Gal & Ghahramani 2016,
+arXiv:1512.05287. The factor gates the gradient likewise, and has none itself.
+
 Source: Hochreiter & Schmidhuber 1997, with the forget gate of Gers et al. 2000.
 """
 
@@ -46,7 +50,7 @@ class Saved(NamedTuple):
     """What backward reads; gates (4, T, N, H) are the values of o, i, f, g.
 
     x (T, N, I), w_ih (4 H, I), w_hh (4 H, H), tanh_c (T, N, H), states and cells
-    (T + 1, N, H), mask (T, N) or None.
+    (T + 1, N, H), mask (T, N) or None, factor (N, H) or None.
     """
 
     x: Array
@@ -57,6 +61,7 @@ class Saved(NamedTuple):
     states: Array
     cells: Array
     mask: Array | None
+    factor: Array | None
     reverse: bool
     once: Once
 
@@ -76,21 +81,58 @@ def lstm(
     """Run over x (T, N, I) from h0, c0 (N, H); from the last time on if reverse."""
     name = "lstm" if mask is None else "lstm_masked"
     rec.expect_inputs(name, 4, x, (w_ih, w_hh, b_ih, b_hh), mask, h0=h0, c0=c0)
+    return _run(x, h0, c0, w_ih, w_hh, b_ih + b_hh, mask, None, reverse)
+
+
+def lstm_dropped(
+    x: Array,
+    h0: Array,
+    c0: Array,
+    w_ih: Array,
+    w_hh: Array,
+    b_ih: Array,
+    b_hh: Array,
+    factor: Array,
+    mask: Array | None = None,
+    *,
+    reverse: bool = False,
+) -> Result:
+    """Do what lstm does; gates see h * factor, factor (N, H), in the place of h."""
+    name = "lstm_dropped" if mask is None else "lstm_dropped_masked"
+    states = {"h0": h0, "c0": c0, "factor": factor}
+    rec.expect_inputs(name, 4, x, (w_ih, w_hh, b_ih, b_hh), mask, **states)
+    return _run(x, h0, c0, w_ih, w_hh, b_ih + b_hh, mask, factor, reverse)
+
+
+def _run(
+    x: Array,
+    h0: Array,
+    c0: Array,
+    w_ih: Array,
+    w_hh: Array,
+    bias: Array,
+    mask: Array | None,
+    factor: Array | None,
+    reverse: bool,
+) -> Result:
     rest = rec.at_rest(mask)
     xp = array_module(x)
     x = xp.ascontiguousarray(x)
     states, cells = rec.slots(x, h0, reverse), rec.slots(x, c0, reverse)
     w_x, w_h = over.planes(w_ih, ORDER, 3), over.planes(w_hh, ORDER, 3)
-    b = over.planes(b_ih + b_hh, ORDER, 3)
+    b = over.planes(bias, ORDER, 3)
     gates = xp.empty((4, len(x), *h0.shape), x.dtype)
     tanh_c, sums = xp.empty_like(gates[0]), xp.empty_like(gates[:, 0])
-    scratch = sums[0]
+    scratch, dropped = sums[0], None if factor is None else xp.empty_like(h0)
     o, i, f, g = (gates[plane] for plane in range(4))
 
     def walk(part: Sequence[Step]) -> None:
         for t, old, new in part:
             z, c, squashed, sigmoids = gates[:, t], cells[new], tanh_c[t], gates[:3, t]
-            xp.matmul(states[old], w_h, out=sums)
+            entering = states[old]
+            if dropped is not None:
+                entering = xp.multiply(entering, factor, out=dropped)
+            xp.matmul(entering, w_h, out=sums)
             xp.add(z, sums, out=z)
             xp.tanh(z, out=z)
             xp.multiply(sigmoids, 0.5, out=sigmoids)
@@ -108,9 +150,15 @@ def lstm(
     over.relay(parts, lambda p: over.project(gates, x, w_x, b, over.times(p)), walk)
     y, h = rec.output(states, reverse, mask)
     saved = Saved(
-        x, w_ih, w_hh, gates, tanh_c, states, cells, mask, reverse, Once()
+        x, w_ih, w_hh, gates, tanh_c, states, cells, mask, factor, reverse, Once()
     )  # fmt: skip
     return Output(y, h, cells[0 if reverse else -1].copy()), saved
+
+
+def _entering(saved: Saved) -> Array:
+    """Return what the gates saw of the states before each time (T, N, H)."""
+    states = rec.before(saved.states, saved.reverse)
+    return states if saved.factor is None else states * saved.factor
 
 
 def _factors(saved: Saved) -> tuple[Array, Array, Array]:
@@ -148,6 +196,7 @@ def _start(dy: Any, saved: Saved) -> tuple[Flow, Walk]:
     xp = array_module(saved.gates)
     slopes, exits, keep = _factors(saved)
     rest, dys = rec.at_rest(saved.mask), rec.masked_dy(dy, saved.mask)
+    factor = saved.factor
     dh, dc = dy.h.copy(), dy.c.copy()
     w = over.stacked(saved.w_hh, ORDER)
     sent, scratch = xp.empty((4, *dh.shape), dh.dtype), xp.empty_like(dh)
@@ -167,6 +216,8 @@ def _start(dy: Any, saved: Saved) -> tuple[Flow, Walk]:
             xp.add(sent[0], sent[1], out=dh)
             xp.add(dh, sent[2], out=dh)
             xp.add(dh, sent[3], out=dh)
+            if factor is not None:
+                xp.multiply(dh, factor, out=dh)
             if rest is not None:
                 xp.add(dh, scratch, out=dh)
 
@@ -177,6 +228,8 @@ def _first(dy: Any, saved: Saved, flow: Flow) -> tuple[Terms, Terms]:
     """Part the gradients of h0 and c0 by how they leave the chain of cells."""
     xp = array_module(saved.gates)
     sent = rec.arrivals(flow.dz_h, saved.w_hh, ORDER)
+    if saved.factor is not None:
+        sent = sent * saved.factor
     _, exits, keep = _factors(saved)
     rest, dys = rec.at_rest(saved.mask), rec.masked_dy(dy, saved.mask)
     # (1 + G, N, H): first what never entered a gate, then what first entered each.
@@ -195,6 +248,15 @@ def _first(dy: Any, saved: Saved, flow: Flow) -> tuple[Terms, Terms]:
     return h_terms, {"carry": c[0].copy(), **c_terms}
 
 
-LSTM_KERNEL, LSTM_MASKED_KERNEL = rec.kernels(
-    rec.Layer("lstm", lstm, ("h0", "c0"), _start, _first, GATES, ORDER, ORDER)
+_LAYER: Final = rec.Layer(
+    "lstm", lstm, ("h0", "c0"), _start, _first, GATES, ORDER, ORDER
+)
+LSTM_KERNEL, LSTM_MASKED_KERNEL = rec.kernels(_LAYER)
+LSTM_DROPPED_KERNEL, LSTM_DROPPED_MASKED_KERNEL = rec.kernels(
+    _LAYER._replace(
+        name="lstm_dropped",
+        forward=lstm_dropped,
+        entering=_entering,
+        constants=("factor",),
+    )
 )

@@ -76,6 +76,7 @@ from minigrad.nn.rnn_drop import RnnDropLSTM
 from minigrad.nn.soft_target import SoftTarget
 from minigrad.nn.threshold import FeasibleTargetSign, Quantize, Sign
 from minigrad.nn.upsampling import Upsample
+from minigrad.nn.variational_lstm import VariationalLSTM
 from minigrad.tape import Parameter
 
 __all__ = [
@@ -152,6 +153,7 @@ __all__ = [
     "Softplus",
     "Tanh",
     "Upsample",
+    "VariationalLSTM",
     "WeightNoise",
     "freezing",
     "init",

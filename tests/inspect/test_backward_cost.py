@@ -445,7 +445,8 @@ class TestTables:
 def test_every_kernel_that_multiplies_has_a_rule():
     multiplying = {
         costs._linear, costs._matmul, costs._drop_connect, costs._conv,
-        costs._conv_transpose, costs._LSTM, costs._GRU, costs._RNN, costs._attention,
+        costs._conv_transpose, costs._LSTM, costs._DROPPED_LSTM, costs._GRU,
+            costs._RNN, costs._attention,
     }  # fmt: skip
     expected = {name for name, rule in costs.RULES.items() if rule in multiplying}
     assert set(BACKWARD_RULES) == expected

@@ -52,12 +52,14 @@ SIGNS = [
 HEADS = {"q": normal(2, 3, 5), "k": normal(2, 4, 5), "v": normal(2, 4, 2)}
 
 
-def recurrent(gates, *states, mask=False, **params):
+def recurrent(gates, *states, factor=False, mask=False, **params):
     """Draw a recurrent layer of 2 units over 3 inputs, 4 steps and 2 sequences."""
     rows = 2 * gates
     inputs = {"x": normal(4, 2, 3), **dict.fromkeys(states, normal(2, 2))}
     inputs |= {"w_ih": normal(rows, 3), "w_hh": normal(rows, 2)}
     inputs |= {"b_ih": normal(rows), "b_hh": normal(rows)}
+    if factor:
+        inputs["factor"] = normal(2, 2)
     point = case(params, **inputs)
     if not mask:
         return point
@@ -202,6 +204,11 @@ CASES = {
     "log_softmax": [X, case({"axis": 0}, x=normal(3, 2, 2))],
     "logsumexp": REDUCED,
     "lstm": [recurrent(4, "h0", "c0"), recurrent(4, "h0", "c0", reverse=True)],
+    "lstm_dropped": [
+        recurrent(4, "h0", "c0", factor=True),
+        recurrent(4, "h0", "c0", factor=True, reverse=True),
+    ],
+    "lstm_dropped_masked": [recurrent(4, "h0", "c0", factor=True, mask=True)],
     "lstm_masked": [recurrent(4, "h0", "c0", mask=True)],
     "matmul": [
         case(a=normal(2, 3, 4), b=normal(4, 5)),

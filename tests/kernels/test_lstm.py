@@ -5,7 +5,13 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from minigrad.errors import ShapeError
-from minigrad.kernels.lstm import GATES, LSTM_KERNEL, LSTM_MASKED_KERNEL
+from minigrad.kernels.lstm import (
+    GATES,
+    LSTM_DROPPED_KERNEL,
+    LSTM_DROPPED_MASKED_KERNEL,
+    LSTM_KERNEL,
+    LSTM_MASKED_KERNEL,
+)
 from minigrad.testing import Case, booleans, check_kernel, normal
 
 
@@ -38,6 +44,10 @@ def test_terms_sum_to_the_gradient():
     assert set(check_kernel(LSTM_KERNEL, case).methods.values()) == {"complex step"}
     masked = Case.draw(1, **case.recipe, mask=booleans(5, 3))
     check_kernel(LSTM_MASKED_KERNEL, masked)
+    dropped = Case.draw(2, **case.recipe, factor=normal(3, 2))
+    check_kernel(LSTM_DROPPED_KERNEL, dropped)
+    both = Case.draw(3, **dropped.recipe, mask=booleans(5, 3))
+    check_kernel(LSTM_DROPPED_MASKED_KERNEL, both)
 
 
 def test_forward_is_the_recursion_of_each_sequence():
@@ -70,6 +80,29 @@ def test_carry_is_the_product_of_the_forget_gates():
             expected += kept * last * o * (1 - np.tanh(c) ** 2)
             h = o * np.tanh(c)
         assert_allclose(carry[n], expected + kept * dy.c[n], rtol=1e-12)
+
+
+def test_a_factor_gates_what_enters_and_not_what_is_handed_on():
+    x, h0, c0, *weights = draw().arrays
+    factor = np.random.default_rng(1).integers(0, 2, (3, 2)) * 2.0
+    (y, h_last, c_last), _ = LSTM_DROPPED_KERNEL.run(x, h0, c0, *weights, factor)
+    for n in range(3):
+        h, c = h0[n], c0[n]
+        for t in range(5):
+            i, f, g, o = gates(x[t, n], h * factor[n], *weights)
+            c = f * c + i * g
+            h = o * np.tanh(c)
+            assert_allclose(y[t, n], h, rtol=1e-12)
+        assert_allclose(h_last[n], h, rtol=1e-12)
+        assert_allclose(c_last[n], c, rtol=1e-12)
+
+
+def test_a_factor_of_zero_cuts_the_gradient_of_the_first_state():
+    case = draw()
+    factor = np.array([[0.0, 2.0], [2.0, 2.0], [0.0, 0.0]])
+    y, record = LSTM_DROPPED_KERNEL.run(*case.arrays, factor)
+    dh = LSTM_DROPPED_KERNEL.backward("h0", case.cotangent(y), record)
+    assert_array_equal(dh == 0, factor == 0)
 
 
 def test_open_forget_gates_carry_the_cell_and_its_gradient_unchanged():

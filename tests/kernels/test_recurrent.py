@@ -9,15 +9,21 @@ from numpy.testing import assert_allclose, assert_array_equal
 from minigrad.errors import DTypeError, ShapeError
 from minigrad.kernels import _over_time as over
 from minigrad.kernels.gru import GRU_KERNEL, GRU_MASKED_KERNEL
-from minigrad.kernels.lstm import LSTM_KERNEL, LSTM_MASKED_KERNEL
+from minigrad.kernels.lstm import (
+    LSTM_DROPPED_KERNEL,
+    LSTM_DROPPED_MASKED_KERNEL,
+    LSTM_KERNEL,
+    LSTM_MASKED_KERNEL,
+)
 from minigrad.kernels.rnn import RNN_KERNEL, RNN_MASKED_KERNEL
 from minigrad.testing import Case, between, booleans, check_kernel
 
-GATES = {"rnn": 1, "gru": 3, "lstm": 4}
+GATES = {"rnn": 1, "gru": 3, "lstm": 4, "lstm_dropped": 4}
 KERNELS = {
     "rnn": (RNN_KERNEL, RNN_MASKED_KERNEL),
     "gru": (GRU_KERNEL, GRU_MASKED_KERNEL),
     "lstm": (LSTM_KERNEL, LSTM_MASKED_KERNEL),
+    "lstm_dropped": (LSTM_DROPPED_KERNEL, LSTM_DROPPED_MASKED_KERNEL),
 }
 every_kind = pytest.mark.parametrize("kind", GATES)
 
@@ -25,10 +31,12 @@ every_kind = pytest.mark.parametrize("kind", GATES)
 def draw(kind, steps=4, count=3, inputs=2, units=2, *, seed=0, mask=False, **params):
     """Draw a case for the kernel of a kind, with a mask or without."""
     rows = GATES[kind] * units
-    states = ("h0", "c0") if kind == "lstm" else ("h0",)
+    states = ("h0", "c0") if kind.startswith("lstm") else ("h0",)
     shapes = {"x": (steps, count, inputs), **dict.fromkeys(states, (count, units))}
     shapes |= {"w_ih": (rows, inputs), "w_hh": (rows, units)}
     shapes |= {"b_ih": (rows,), "b_hh": (rows,)}
+    if kind == "lstm_dropped":
+        shapes["factor"] = (count, units)
     # Near 1 a float32 tanh has no digits left for its slope.
     arrays = {
         name: between(*shape, low=-0.7, high=0.7) for name, shape in shapes.items()

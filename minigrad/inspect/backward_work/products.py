@@ -85,7 +85,9 @@ BACKWARD_RULES: Final[Mapping[str, Rule]] = {
         if name.startswith(("linear", "conv", "drop_connect"))
     },
     "matmul": _factors("a", "b"),
-    **dict.fromkeys(("lstm", "lstm_masked"), _recurrent(3)),
+    **dict.fromkeys(
+        ("lstm", "lstm_masked", "lstm_dropped", "lstm_dropped_masked"), _recurrent(3)
+    ),
     **dict.fromkeys(("gru", "gru_masked", "rnn", "rnn_masked"), _recurrent(2)),
     **dict.fromkeys(("attention", "attention_with_bias"), _attention),
 }

@@ -101,6 +101,8 @@ def _recurrent(weights: int, other: int) -> Rule:
 
 _LSTM: Final = _recurrent(3, 21)
 """Per unit: 8 biases, 4 sums of two products, 5 curves, 3 for c, 1 for h."""
+_DROPPED_LSTM: Final = _recurrent(3, 22)
+"""Those of an LSTM, and 1 for the factor."""
 _GRU: Final = _recurrent(2, 17)
 """Per unit: 6 biases, 3 sums of two products, 3 curves, 1 for the reset, 4 for h."""
 _RNN: Final = _recurrent(2, 4)
@@ -131,6 +133,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "matmul": _matmul,
     "drop_connect": _drop_connect,
     **dict.fromkeys(("lstm", "lstm_masked"), _LSTM),
+    **dict.fromkeys(("lstm_dropped", "lstm_dropped_masked"), _DROPPED_LSTM),
     **dict.fromkeys(("gru", "gru_masked"), _GRU),
     **dict.fromkeys(("rnn", "rnn_masked"), _RNN),
     **dict.fromkeys(("attention", "attention_with_bias"), _attention),
