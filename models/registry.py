@@ -1,6 +1,7 @@
 """The list of all experiments; a new one is a line."""
 
 from models.conv_aware_init.bounds import BOUNDS as CAI_BOUNDS
+from models.conv_aware_init.propagation import PROPAGATION as CAI_PROPAGATION
 from models.conv_aware_init.table2 import TABLE2 as CAI_TABLE2
 from models.conv_aware_init.table3 import TABLE3 as CAI_TABLE3
 from models.conv_aware_init.table4 import TABLE4 as CAI_TABLE4
@@ -60,5 +61,6 @@ EXPERIMENTS = (
     CAI_TABLE3,
     CAI_TABLE4,
     CAI_TABLE5,
+    CAI_PROPAGATION,
     CAI_BOUNDS,
 )

@@ -19,6 +19,9 @@ from minigrad.inspect.flow import Flow, Information
 from minigrad.inspect.interventions import Intervention, detach, drop, scale
 from minigrad.inspect.model_summary.rows import Summary
 from minigrad.inspect.model_summary.summary import summary
+from minigrad.inspect.propagation.propagation import Propagation
+from minigrad.inspect.propagation.signal_propagation import signal_propagation
+from minigrad.inspect.propagation.signals import Layer, Moments, Signal
 from minigrad.inspect.record.history import OverTime
 from minigrad.inspect.record.measures import Measures
 from minigrad.inspect.record.records import Edge, Source, Target, Term
@@ -45,9 +48,13 @@ __all__ = [
     "Hessian",
     "Information",
     "Intervention",
+    "Layer",
     "Measures",
+    "Moments",
     "OverTime",
+    "Propagation",
     "Seen",
+    "Signal",
     "Source",
     "SpectrumComparison",
     "Summary",
@@ -74,6 +81,7 @@ __all__ = [
     "outputs",
     "random_direction",
     "scale",
+    "signal_propagation",
     "summary",
     "watch",
 ]

@@ -162,7 +162,7 @@ def _timed(model: Any, run: Callable[[], Any]) -> float:
             return 0.0
         targets = [target for node in reached(root) for target in node.targets]
         leaves = {one for one in targets if isinstance(one, Tensor)}
-        with _lent(leaves):
+        with lent(leaves):
             # Reading a number waits until a device has done what it was told.
             to_host(root.data)
             start = time.perf_counter()
@@ -185,7 +185,7 @@ def _root(y: Any) -> Tensor | None:
 
 
 @contextmanager
-def _lent(leaves: Iterable[Tensor]) -> Generator[None]:
+def lent(leaves: Iterable[Tensor]) -> Generator[None]:
     """Take the gradients away that leaves hold, and give them back.
 
     The pass between does not count: what has no gradient says that none has run.

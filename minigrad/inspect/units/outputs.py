@@ -9,7 +9,7 @@ from typing import Any
 
 from minigrad.backend import is_array
 from minigrad.errors import ArgumentError, got
-from minigrad.inspect.record.selection import fits, globs
+from minigrad.inspect.record.selection import Globs, fits, globs
 from minigrad.tape import Node, Tensor, modes
 from minigrad.typing import Array
 
@@ -60,19 +60,23 @@ def _copied(y: Any) -> Any:
     return y
 
 
-def _chosen(model: Any, patterns: tuple[str, ...]) -> dict[int, str]:
-    """Return id -> path of the modules that fit patterns; all of them without any."""
+def chosen(who: str, model: Any, patterns: Globs) -> dict[int, str]:
+    """Return id -> path of the modules that fit patterns; all of them for None.
+
+    Raises ArgumentError, in the name of who, for what is no Module, and for a pattern
+    that no path fits.
+    """
     if not hasattr(model, "named_modules"):
         kind = f"a {type(model).__name__}"
-        raise ArgumentError(got("outputs", "model is", kind, "a Module"))
+        raise ArgumentError(got(who, "model is", kind, "a Module"))
     paths = {id(module): path for path, module in model.named_modules()}
     known = [path for path in paths.values() if path]
-    wanted = globs("outputs", "patterns", patterns or None)
+    wanted = globs(who, "patterns", patterns)
     for pattern in wanted or ():
         if not any(fits((pattern,), path) for path in paths.values()):
             close = difflib.get_close_matches(pattern, known, 3, 0.3) or known[:3]
             rule = f"one for a module of the model, as {' or '.join(map(repr, close))}"
-            raise ArgumentError(got("outputs", "pattern", repr(pattern), rule))
+            raise ArgumentError(got(who, "pattern", repr(pattern), rule))
     return {key: path for key, path in paths.items() if fits(wanted, path)}
 
 
@@ -100,6 +104,6 @@ def outputs(model: Any, *patterns: str) -> Generator[Outputs]:
     >>> seen
     {'0': [array([[0., 2.]], dtype=float32)]}
     """
-    collector = _Collector(_chosen(model, patterns))
+    collector = _Collector(chosen("outputs", model, patterns or None))
     with modes.traced(collector):
         yield collector.seen
