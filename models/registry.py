@@ -6,6 +6,7 @@ from models.conv_aware_init.table2 import TABLE2 as CAI_TABLE2
 from models.conv_aware_init.table3 import TABLE3 as CAI_TABLE3
 from models.conv_aware_init.table4 import TABLE4 as CAI_TABLE4
 from models.conv_aware_init.table5 import TABLE5 as CAI_TABLE5
+from models.conv_aware_init.table6 import TABLE6 as CAI_TABLE6
 from models.gaaf.equal_time import EQUAL_TIME
 from models.gaaf.fig2 import FIG2
 from models.gaaf.fig3 import FIG3
@@ -61,6 +62,7 @@ EXPERIMENTS = (
     CAI_TABLE3,
     CAI_TABLE4,
     CAI_TABLE5,
+    CAI_TABLE6,
     CAI_PROPAGATION,
     CAI_BOUNDS,
 )

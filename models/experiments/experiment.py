@@ -1,7 +1,7 @@
 """An experiment: one table or figure of a paper, ready to be run."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,9 @@ from models.experiments.claims import Claim, Record
 from models.experiments.config import Preset
 from models.experiments.pool import Hooks, Job
 from models.experiments.tables import Table
+
+WriteExtra = Callable[[Any, Mapping[str, Path], Path], None]
+"""(config, path of seed 0's checkpoint by arm, path) -> None: writes a file at path."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,8 @@ class Experiment:
     explain: Callable[[Any, Mapping[str, Path]], Explanation]
     aliases: tuple[str, ...] = ()
     """Further ids: of a figure that shows the same numbers, say."""
+    extras: Mapping[str, WriteExtra] = field(default_factory=dict[str, WriteExtra])
+    """File name -> what writes it, for files of a run that others do not have."""
 
     @property
     def family(self) -> str:

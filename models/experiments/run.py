@@ -56,6 +56,11 @@ class Run:
         """The same of what is trained."""
         return digest(self.experiment.recipe, self.config, self.backend)
 
+    @property
+    def extras(self) -> list[Path]:
+        """Files of this experiment that others do not have."""
+        return [self.folder.path / name for name in self.experiment.extras]
+
     def job(self, arm: str, seed: int) -> Job:
         """The training of one arm under one seed."""
         return Job(
@@ -126,6 +131,8 @@ def execute(run: Run, workers: int) -> dict[str, Any]:
     show_results(run.experiment, summary)
     print(f"\n{run.folder.flow.read_text(encoding='utf-8')}")
     print(f"figure    {run.folder.figure}")
+    for path in run.extras:
+        print(f"{path.suffix[1:]:<9} {path}")
     print(f"manifest  {run.folder.manifest}")
     return summary
 
@@ -156,7 +163,7 @@ def _records(run: Run) -> dict[int, dict[str, Any]]:
 def _is_complete(run: Run) -> bool:
     """Whether all that a run files is there, for as many seeds."""
     folder = run.folder
-    paths = [folder.summary, folder.figure, folder.flow, folder.flow_page]
+    paths = [folder.summary, folder.figure, folder.flow, folder.flow_page, *run.extras]
     paths += [folder.seed(seed) for seed in range(run.seeds)]
     return (
         all(path.exists() for path in paths)
@@ -253,7 +260,7 @@ def _how_to_go_on(
 def _file(
     run: Run, records: Sequence[dict[str, Any]], circumstances: dict[str, Any]
 ) -> dict[str, Any]:
-    """Write manifest, figure, gradient-flow table and, last, the summary."""
+    """Write manifest, figure, gradient flow, extras and, last, the summary."""
     experiment, folder = run.experiment, run.folder
 
     def draw(figure: Any) -> None:
@@ -267,6 +274,8 @@ def _file(
     checkpoints = {arm: folder.checkpoint(arm, 0) for arm in experiment.arms}
     with use_backend(run.backend):
         explanation = experiment.explain(run.config, checkpoints)
+        for path in run.extras:
+            experiment.extras[path.name](run.config, checkpoints, path)
     write_text(folder.flow, f"{explanation.table}\n\n{explanation.sentence}\n")
     explanation.flow.to_html(folder.flow_page)
     write_json(folder.manifest, circumstances)
