@@ -177,7 +177,8 @@ def host_index(index: Any, shape: Shape) -> Any:
             axis += len(shape) - used
             continue
         if isinstance(part, ndarray) and part.dtype.kind in "iu" and axis < len(shape):
-            parts[position] = part % max(shape[axis], 1)
+            # Widened: small integers may not hold the length of the axis.
+            parts[position] = part.astype("int64") % max(shape[axis], 1)
         axis += _axes_used(part)
     return tuple(parts) if isinstance(index, tuple) else parts[0]
 

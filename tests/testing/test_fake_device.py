@@ -149,6 +149,12 @@ def test_integer_arrays_wrap_where_they_point_outside(x, xp):
         x[:, 3]
 
 
+def test_small_integers_index_axes_that_they_cannot_count(xp):
+    rows = np.arange(256.0)
+    codes = xp.asarray(np.array([0, 255], np.uint8))
+    assert same(new_array(rows)[codes], rows[[0, 255]])
+
+
 def test_boolean_arrays_and_lists_index(x):
     assert same(x[x > 2], HOST[HOST > 2])
     assert same(x[x.sum(axis=1) > 4, 1:], HOST[[1], 1:])
