@@ -52,7 +52,7 @@ class BoundsConfig:
 
     Attributes:
         dataset: what the gradient that is explained comes from; else nothing needs it.
-        numbers: so many weights are drawn of each size, from 2 to 2048 filters.
+        numbers: so many weights are drawn of each size, but 2048 filters at most.
         epochs: none, as nothing is trained.
     """
 
@@ -63,8 +63,8 @@ class BoundsConfig:
 
 PRESETS = {
     "tiny": Preset(BoundsConfig(), 3, "seconds, offline"),
-    "small": Preset(BoundsConfig(numbers=200_000), 5, "minutes, ten times more"),
-    "full": Preset(BoundsConfig(numbers=2_000_000), 10, "a hundred times more"),
+    "small": Preset(BoundsConfig(numbers=200_000), 5, "minutes, up to ten times more"),
+    "full": Preset(BoundsConfig(numbers=2_000_000), 10, "up to a hundred times more"),
 }
 
 

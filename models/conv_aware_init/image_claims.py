@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from models.conv_aware_init.common import SPEED, faster
 from models.conv_aware_init.images import Arm
 from models.experiments.claims import Claim, Near, Ordered, Quantity
 
@@ -92,17 +93,9 @@ class ImageClaims:
         scale = kind or where(self.dataset, "small", "full")
         return Claim(f"control: {words}", "-", source, relation, form=form, **scale)
 
-    def faster(self, arm: str, other: str, **kind: Any) -> Claim:
+    def faster(self, arm: str, other: str, **where: Any) -> Claim:
         """An arm learns faster, by the mean of its test loss over all epochs."""
-        a, b = self.arms[arm].label, self.arms[other].label
-        pair = self.of(arm, "mean_test_loss"), self.of(other, "mean_test_loss")
-        return self.control(
-            f"{a} learns faster than {b}: its test loss, in the mean over all epochs, "
-            "is lower",
-            Ordered((pair,), (0.0,)),
-            form=".4f",
-            **kind,
-        )
+        return faster("", self.of(arm, SPEED), self.of(other, SPEED), **where)
 
 
 def pairs_of(arms: Mapping[str, Arm], winner: str) -> list[tuple[str, str]]:

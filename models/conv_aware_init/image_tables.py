@@ -3,6 +3,7 @@
 import statistics
 from collections.abc import Mapping, Sequence
 
+from models.conv_aware_init import paired
 from models.conv_aware_init.images import Arm
 from models.experiments.claims import Quantity, Record
 from models.experiments.data import of_copies
@@ -56,30 +57,9 @@ def differences(
     arms: Mapping[str, Arm], records: Sequence[Record], pairs: Sequence[tuple[str, str]]
 ) -> Table:
     """What one arm has more than another under the same seeds, and how often."""
-    rows = tuple(
-        (
-            f"{arms[one].label} - {arms[other].label}",
-            mean_std_of(Quantity(one, "last_test_accuracy", "", minus=other), records),
-            _wins(one, other, "last_test_accuracy", 1, records),
-            *(
-                mean_std_of(Quantity(one, metric, "", minus=other), records, ".4f")
-                for metric in ("last_test_loss", "mean_test_loss")
-            ),
-            _wins(one, other, "last_test_loss", -1, records),
-        )
+    worded = [
+        paired.Pair(f"{arms[one].label} - {arms[other].label}", one, other)
         for one, other in pairs
-    )
-    header = (
-        "difference under the same seed, mean (std)",
-        *("accuracy, points", "seeds in which it is more accurate"),
-        *("loss, last epoch", "loss, mean over epochs"),
-        "seeds in which its last loss is lower",
-    )
-    return Table(f"Paired differences, n = {len(records)}", header, rows)
-
-
-def _wins(
-    one: str, other: str, metric: str, sign: int, records: Sequence[Record]
-) -> str:
-    values = [Quantity(one, metric, "", minus=other).of(record) for record in records]
-    return f"{sum(sign * value > 0 for value in values)} of {len(values)}"
+    ]
+    compared = (paired.ACCURACY, paired.LOSS, paired.SPEED)
+    return paired.differences(worded, compared, records)

@@ -16,7 +16,6 @@ for He with SoftTarget, 5 for the others); here all arms have the same.
 """
 
 import functools
-import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +28,7 @@ from minigrad import nn, optim
 from minigrad.inspect import Flow
 from minigrad.optim.lr_scheduler import ReduceLROnPlateau
 from minigrad.random import Streams
+from models.conv_aware_init.common import losses
 from models.conv_aware_init.initializers import INITIALIZERS, start
 from models.conv_aware_init.training import SoftTargetTraining
 from models.experiments import checkpoint, data
@@ -199,22 +199,16 @@ def _soft_target(config: ImageConfig, labels: Any, examples: Examples) -> Any:
 
 
 def train(job: Job, hooks: Hooks, arms: Mapping[str, Arm]) -> dict[str, Any]:
-    """Train the network of an arm; add losses to its metrics.
-
-    "last_test_loss", "last_validation_loss": of the last epoch, in nats;
-    "mean_test_loss": over all epochs, small if it learns fast.
-    """
+    """Train the network of an arm; add losses in nats to its metrics."""
 
     def made(config: ImageConfig, arm: str, seed: int) -> SoftTargetTraining:
         return build(config, arms[arm], seed)
 
     result = train_and_measure(job, hooks, made)
-    losses = [epoch["test_loss"] for epoch in result["history"]]
     return {
         **result,
-        "last_test_loss": losses[-1],
+        **losses(result["history"]),
         "last_validation_loss": result["history"][-1]["validation_loss"],
-        "mean_test_loss": statistics.fmean(losses),
         "official_files": examples_of(job.config).official,
     }
 

@@ -156,9 +156,7 @@ CLAIMS = (
         "input (mean square in the first layer / in the last, above 1)",
         f"{NO_CLAIM}; Yang et al. 2019, arXiv:1902.08129",
         "control of section 2.1.2",
-        _ordered(
-            *((1.0, of(arm, "noise_norm.gradient_ratio")) for arm in (*KEEP, *LOSE))
-        ),
+        _ordered(*((1.0, of(arm, "noise_norm.gradient_ratio")) for arm in ARMS)),
         form=".1f",
     ),
 )

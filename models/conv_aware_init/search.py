@@ -10,7 +10,7 @@ seed all arms of a network choose among the same candidates.
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,9 @@ from typing import Any
 from minigrad.random import generator
 from models.experiments.errors import RunError
 from models.experiments.pool import Job
-from models.experiments.results import read_json, write_json
+from models.experiments.results import damaged, read_json, write_json
 
+_AGAIN = "; delete it and the checkpoint, and run the same command"
 Judge = Callable[["Setting"], float]
 """Setting -> validation loss of a short training; not finite if it diverged."""
 
@@ -101,15 +102,21 @@ class Found:
         return self.settings[self.place]
 
 
-def search(settings: Sequence[Setting], judge: Judge) -> Found:
-    """Judge every setting, and choose; of one setting nothing is judged."""
-    started = time.process_time()
-    judged = map(judge, settings if len(settings) > 1 else ())
-    losses = [loss if math.isfinite(loss) else None for loss in judged]
-    ranked = [math.inf if loss is None else loss for loss in losses]
-    place = ranked.index(min(ranked)) if ranked else 0
-    seconds = time.process_time() - started
-    return Found(tuple(settings), tuple(losses), place, seconds)
+def search(known: Found, judge: Judge) -> Iterator[Found]:
+    """Judge the settings that are left, and yield what is known behind each.
+
+    The first yielded is what is known already; of a single setting nothing is judged.
+    """
+    yield known
+    left = known.settings[len(known.losses) :]
+    for setting in left if len(known.settings) > 1 else ():
+        started = time.process_time()
+        loss = judge(setting)
+        losses = (*known.losses, loss if math.isfinite(loss) else None)
+        ranked = [math.inf if one is None else one for one in losses]
+        seconds = known.seconds + time.process_time() - started
+        known = Found(known.settings, losses, ranked.index(min(ranked)), seconds)
+        yield known
 
 
 def path_of(checkpoint: Path) -> Path:
@@ -118,28 +125,41 @@ def path_of(checkpoint: Path) -> Path:
 
 
 def search_once(job: Job, settings: Sequence[Setting], judge: Judge) -> Found:
-    """Do the search of a job, or read what came of it before.
+    """Do the search of a job, or what is left of it.
 
-    It is filed when it has ended, so that a run that goes on trains with the same
-    setting. Raises RunError if the file is damaged or of another job.
+    It is filed behind every setting, so that a run that goes on trains with the same
+    one and loses a short training at most. Raises RunError if the file is damaged or of
+    another job.
     """
     path = path_of(job.checkpoint)
     owner = {name: getattr(job, name) for name in ("training_hash", "arm", "seed")}
-    if not path.exists():
-        write_json(path, owner | asdict(search(settings, judge)))
-    held = read_json(path)
-    if {name: held.get(name) for name in owner} != owner:
-        raise RunError(
-            f"{path} is not the search of {owner}; delete it and run the same command"
-        )
-    return _parsed(held)
+    known = Found(tuple(settings), (), 0, 0.0)
+    if path.exists():
+        held = read_json(path)
+        known = _parsed(path, held)
+        own = {name: held.get(name) for name in owner} == owner
+        if not own or known.settings != tuple(settings):
+            raise RunError(f"{path} is not the search of {owner}{_AGAIN}")
+    for found in search(known, judge):
+        write_json(path, owner | asdict(found))
+        known = found
+    return known
 
 
 def found_beside(checkpoint: Path) -> Found:
     """Read the search whose result the network of a checkpoint was trained with."""
-    return _parsed(read_json(path_of(checkpoint)))
+    path = path_of(checkpoint)
+    if not path.exists():
+        raise RunError(f"{path} is missing, the search behind {checkpoint}{_AGAIN}")
+    return _parsed(path, read_json(path))
 
 
-def _parsed(held: dict[str, Any]) -> Found:
-    settings = tuple(Setting(**setting) for setting in held["settings"])
-    return Found(settings, tuple(held["losses"]), held["place"], held["seconds"])
+def _parsed(path: Path, held: dict[str, Any]) -> Found:
+    try:
+        settings = tuple(Setting(**setting) for setting in held["settings"])
+        losses, place = tuple(held["losses"]), held["place"]
+        if place not in range(len(settings)) or len(losses) > len(settings):
+            raise ValueError(f"place is {place} of {len(settings)}")
+        return Found(settings, losses, place, held["seconds"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise damaged(path, f"no search: {error}") from None

@@ -85,8 +85,8 @@ def _claims() -> tuple[Claim, ...]:
     others = tuple(arm for arm in ARMS if arm != "cai")
     early = Claim(
         "CAI reaches its highest test accuracy earlier than the others",
-        f"`around {EARLIER} epochs before`",
-        "section 4.2",
+        f"`roughly {EARLIER} epochs before all other initializations`",
+        "section 3.3",
         Ordered(tuple((peaks["cai"], peaks[arm]) for arm in others), (EARLIER,) * 3),
         form=".1f",
         presets=("full",),

@@ -21,7 +21,7 @@ import numpy
 from minigrad.backend import use_backend
 from minigrad.inspect import Flow
 from models.conv_aware_init import table5_panels, table5_tables
-from models.conv_aware_init.common import PAPER
+from models.conv_aware_init.common import PAPER, losses
 from models.conv_aware_init.search import Setting, Space, found_beside, search_once
 from models.conv_aware_init.table5_claims import CLAIMS
 from models.conv_aware_init.text_arms import (
@@ -118,6 +118,7 @@ def train(job: Job, hooks: Hooks) -> dict[str, Any]:
     return {
         **result,
         **best_by_loss(result["history"]),
+        **losses(result["history"]),
         "training_seconds": result["training_seconds"] + found.seconds,
         "setting": asdict(found.chosen),
         "search_losses": list(found.losses),

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from models.conv_aware_init.common import SPEED, faster
 from models.conv_aware_init.text_arms import ARMS, CAI, NETWORKS, RIVALS, name_of
 from models.experiments.claims import Claim, Near, Ordered, Quantity
 
@@ -63,6 +64,10 @@ def _guess(arm: str) -> Quantity:
     return Quantity(arm, "majority_accuracy", "guess")
 
 
+def _speed(arm: str) -> Quantity:
+    return Quantity(arm, SPEED, ARMS[arm].start_label)
+
+
 CLAIMS = (
     *(
         _more_accurate(network, CAI, rival)
@@ -76,6 +81,16 @@ CLAIMS = (
         if rival != "orthogonal_03"
     ),
     *(_reaches(arm) for arm in ACCURACY),
+    *(
+        faster(
+            f"{NETWORKS[network].label}: ",
+            *(_speed(name_of(network, start)) for start in (CAI, rival)),
+            **IMDB,
+        )
+        for network in NETWORKS
+        if "conv" in network
+        for rival in RIVALS
+    ),
     *(
         _control(
             f"{network.label} is more accurate than a guess of the more frequent "

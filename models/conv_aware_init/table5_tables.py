@@ -1,10 +1,10 @@
 """Table 5 beside what was measured, what the searches chose, paired differences."""
 
-import math
 import statistics
 from collections.abc import Sequence
 from typing import Any
 
+from models.conv_aware_init import paired
 from models.conv_aware_init.table5_claims import ACCURACY, accuracy
 from models.conv_aware_init.text_arms import ARMS, CAI, NETWORKS, RIVALS, name_of
 from models.experiments.claims import Quantity, Record
@@ -90,33 +90,19 @@ def _listed(records: Sequence[Record], arm: str, path: str, form: str) -> str:
 
 
 def _differences(records: Sequence[Record]) -> Table:
-    rows: list[tuple[str, ...]] = []
-    for network in (name for name in NETWORKS if name_of(name, CAI) in ARMS):
-        for rival in RIVALS:
-            one, other = name_of(network, CAI), name_of(network, rival)
-            points, losses = (
-                [Quantity(one, name, "", minus=other).of(record) for record in records]
-                for name in ("test_accuracy", "test_loss")
-            )
-            wins = sum(value > 0 for value in points)
-            words = f"{NETWORKS[network].label}: CAI - {ARMS[other].start_label}"
-            cells = mean_std(points), f"{wins} of {len(points)}"
-            p = f"{sign_test(points):.2g}"
-            rows.append((words, *cells, p, mean_std(losses, ".4f")))
-    header = (
-        "difference under the same seed, mean (std)",
-        *("test accuracy, points", "seeds in which CAI is more accurate"),
-        *("p of the sign test, one-sided", "test loss (nats)"),
+    pairs = [
+        paired.Pair(
+            f"{NETWORKS[network].label}: CAI - {ARMS[other].start_label}",
+            name_of(network, CAI),
+            other,
+        )
+        for network in NETWORKS
+        for other in (name_of(network, rival) for rival in RIVALS)
+        if name_of(network, CAI) in ARMS
+    ]
+    compared = (
+        paired.Compared("test_accuracy", "test accuracy, points", ".2f", 1),
+        paired.Compared("test_loss", "test loss, nats", ".4f", -1),
+        paired.SPEED,
     )
-    return Table(f"Paired differences, n = {len(records)}", header, tuple(rows))
-
-
-def sign_test(values: Sequence[float]) -> float:
-    """p-value of the one-sided sign test that values are above 0; zeros do not count.
-
-    >>> sign_test([0.3, 0.1, 0.2]), sign_test([0.3, -0.1, 0.0])
-    (0.125, 0.75)
-    """
-    signs = [value > 0 for value in values if value]
-    n, wins = len(signs), sum(signs)
-    return sum(math.comb(n, count) for count in range(wins, n + 1)) / 2**n
+    return paired.differences(pairs, compared, records)

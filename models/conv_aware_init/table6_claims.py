@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from models.conv_aware_init.common import SPEED, faster
 from models.conv_aware_init.initializers import INITIALIZERS
 from models.experiments.claims import Claim, Near, Ordered, Quantity
 
@@ -67,6 +68,7 @@ def _below(metric: str, words: str, arms: Sequence[str]) -> Ordered:
 CLAIMS = (
     *map(_lower, OTHERS),
     *map(_reaches, PUBLISHED),
+    *(faster("", loss("cai", SPEED), loss(arm, SPEED), **SPEECH) for arm in OTHERS),
     _control(
         "every network ends below the entropy of the samples, so it has learnt more "
         "than how often each occurs",

@@ -77,6 +77,7 @@ class SoftTargetTraining(LossTraining):
     soft_target: nn.SoftTarget | None = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         self._saved = self.model
         if self.soft_target is not None:
             self._saved = WithTargets(self.model, self.soft_target)

@@ -11,6 +11,7 @@ import datasets
 from datasets import Transform
 from minigrad import functional as F
 from minigrad import nn, no_grad, optim, tensor
+from minigrad.errors import ArgumentError
 from minigrad.optim.lr_scheduler import ReduceLROnPlateau
 from minigrad.random import Streams
 from models.experiments import checkpoint
@@ -63,7 +64,10 @@ class Training:
         as_input: images (N, C, H, W) uint8 -> what the model is given.
         augment: transforms training images; see datasets.Loader.
         rate: epoch, counted from 0, -> learning rate; None: the optimiser's own.
-        scheduler: judges the validation accuracy of each epoch, and lowers the rate.
+        scheduler: judges the validation accuracy of each epoch, and lowers the rate; in
+            place of rate, which would set it anew.
+
+    Raises ArgumentError if both are given.
     """
 
     model: nn.Module
@@ -77,6 +81,13 @@ class Training:
     augment: Transform | None = None
     rate: Callable[[int], float] | None = None
     scheduler: ReduceLROnPlateau | None = None
+
+    def __post_init__(self) -> None:
+        if self.rate is not None and self.scheduler is not None:
+            raise ArgumentError(
+                "Training: rate and scheduler are given, expected one of them, as both "
+                "set the learning rate"
+            )
 
     @property
     def saved(self) -> nn.Module:

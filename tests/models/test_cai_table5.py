@@ -13,7 +13,6 @@ from models.conv_aware_init import table5, texts
 from models.conv_aware_init.search import Found, Setting, Space, path_of
 from models.conv_aware_init.table5 import TABLE5, best_by_loss, train
 from models.conv_aware_init.table5_claims import ACCURACY
-from models.conv_aware_init.table5_tables import sign_test
 from models.conv_aware_init.text_arms import ARMS, NETWORKS, build, examples_of
 from models.experiments import checkpoint
 from models.experiments.claims import Quantity
@@ -129,17 +128,23 @@ def test_candidates_follow_from_the_seed_and_begin_with_the_example():
         assert 0 <= min(drops) < 0.1 < 0.4 < max(drops) <= 0.5
 
 
+def nothing(settings):
+    """A search that has not begun."""
+    return Found(tuple(settings), (), 0, 0.0)
+
+
 def test_the_lowest_loss_is_chosen_and_what_diverged_is_not():
     settings = Space().candidates(EXAMPLE, 5, seed=0)
     losses = dict(zip(settings, (0.6, math.inf, 0.4, math.nan, 0.4), strict=True))
-    found = searching.search(settings, losses.__getitem__)
+    *_, found = searching.search(nothing(settings), losses.__getitem__)
     assert found.losses == (0.6, None, 0.4, None, 0.4)
     assert found.chosen == settings[2]
-    assert searching.search(settings, lambda _: math.inf).chosen == EXAMPLE
+    *_, found = searching.search(nothing(settings), lambda _: math.inf)
+    assert found.chosen == EXAMPLE
 
 
 def test_of_one_setting_nothing_is_tried():
-    found = searching.search([EXAMPLE], pytest.fail)
+    (found,) = searching.search(nothing([EXAMPLE]), pytest.fail)
     assert (found.chosen, found.losses) == (EXAMPLE, ())
 
 
@@ -153,14 +158,40 @@ def test_a_search_is_done_once(tmp_path):
     assert first.chosen == settings[1]
 
 
+def test_a_search_that_was_stopped_goes_on_behind_what_it_judged(tmp_path):
+    settings = Space().candidates(EXAMPLE, 3, seed=0)
+    tried = []
+
+    def judge(setting):
+        tried.append(setting)
+        if len(tried) == 3:
+            raise Stopped
+        return 0.1 * len(tried)
+
+    with pytest.raises(Stopped):
+        searching.search_once(job(tmp_path), settings, judge)
+    found = searching.search_once(job(tmp_path), settings, lambda _: 0.05)
+    assert found.losses == (0.1, 0.2, 0.05)
+    assert found.chosen == settings[2]
+
+
 def test_a_search_of_another_training_is_refused(tmp_path):
     searching.search_once(job(tmp_path), [EXAMPLE], pytest.fail)
     other = job(tmp_path, training_hash="other")
     with pytest.raises(RunError, match=r"search\.json is not the search of .*'other'"):
         searching.search_once(other, [EXAMPLE], pytest.fail)
-    path_of(job(tmp_path).checkpoint).write_text("{")
-    with pytest.raises(RunError, match=r"search\.json is damaged"):
-        searching.search_once(job(tmp_path), [EXAMPLE], pytest.fail)
+    others = Space().candidates(EXAMPLE, 2, seed=0)
+    with pytest.raises(RunError, match=r"search\.json is not the search of"):
+        searching.search_once(job(tmp_path), others, pytest.fail)
+    path = path_of(job(tmp_path).checkpoint)
+    held = json.loads(path.read_text())
+    for damage in ("{", json.dumps({**held, "place": 7}), json.dumps({"losses": []})):
+        path.write_text(damage)
+        with pytest.raises(RunError, match=r"search\.json is damaged"):
+            searching.search_once(job(tmp_path), [EXAMPLE], pytest.fail)
+    path.unlink()
+    with pytest.raises(RunError, match=r"search\.json is missing"):
+        searching.found_beside(job(tmp_path).checkpoint)
 
 
 def test_trials_do_not_see_the_test_part(tmp_path, monkeypatch):
@@ -191,7 +222,7 @@ def test_a_run_that_was_stopped_anywhere_ends_in_the_same_bits(tmp_path, stable)
     parts.mkdir()
     expected = stable(train(job(whole), QUIET))
     found, stops = None, set()
-    # In the search, which then begins anew, and in each epoch.
+    # In the search, which goes on behind what it has judged, and in each epoch.
     for count in (3, 5, 9, 12, 14, 1000):
         calls = iter(range(count))
         hooks = Hooks(lambda event: None, lambda calls=calls: next(calls, None) is None)
@@ -201,7 +232,7 @@ def test_a_run_that_was_stopped_anywhere_ends_in_the_same_bits(tmp_path, stable)
             stops.add(tuple(path.suffix for path in sorted(parts.iterdir())))
     assert found is not None
     assert stable(found) == expected
-    assert stops == {(), (".json",), (".safetensors", ".json")}
+    assert stops == {(".json",), (".safetensors", ".json")}
     ends: list[list[bytes]] = []
     for folder in (whole, parts):
         made = build(
@@ -236,11 +267,3 @@ def test_every_arm_has_a_published_number_and_no_other():
             assert isinstance(quantity, Quantity)
             assert quantity.arm in ARMS
     assert {made.network for made in ARMS.values()} == set(NETWORKS)
-
-
-@pytest.mark.parametrize(
-    ("values", "p"),
-    [([1, 1, 1, 1, 1], 1 / 32), ([1, -1], 0.75), ([-1, -1], 1.0), ([0, 0], 1.0)],
-)
-def test_the_sign_test_counts_wins(values, p):
-    assert sign_test(values) == p

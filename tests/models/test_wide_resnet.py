@@ -123,16 +123,35 @@ def test_one_step_of_wrn_28_10_is_pytorchs():
 
 
 def test_dropout_lies_between_the_convolutions_of_a_block():
-    block = wide_resnet(10, 1, dropout=1.0, streams=Streams(0), seed=0).blocks[1]
+    block = wide_resnet(10, 1, dropout=0.5, streams=Streams(0), seed=0).blocks[1]
     plain = wide_resnet(10, 1, seed=0).blocks[1]
-    assert block.state_dict().keys() == plain.state_dict().keys()
-    x = mg.tensor(images(2, 16, 8, 8, dtype="float32"))
-    # All is dropped that the second convolution sees, so that the shortcut is left.
-    aside = block.shortcut(F.relu(block.norm1(x)))
-    assert abs(aside.numpy()).max() > 0
-    np.testing.assert_array_equal(block(x).numpy(), aside.numpy())
     plain.load_state_dict(block.state_dict())
-    np.testing.assert_array_equal(block.eval()(x).numpy(), plain.eval()(x).numpy())
+    assert block.dropout.p == 0.5
+    x = mg.tensor(images(2, 16, 8, 8, dtype="float32"))
+    put = mg.tensor(images(2, 32, 4, 4, dtype="float32"))
+    seen = []
+
+    class InPlaceOfDropout(nn.Module):
+        def forward(self, x):
+            seen.append(x)
+            return put
+
+    block.dropout = InPlaceOfDropout()
+    o = F.relu(plain.norm1(x))
+    given, gave = F.relu(plain.norm2(plain.conv1(o))), plain.conv2(put)
+    y = block(x)
+    np.testing.assert_array_equal(seen[0].numpy(), given.numpy())
+    np.testing.assert_array_equal(y.numpy(), (gave + plain.shortcut(o)).numpy())
+
+
+def test_in_evaluation_nothing_is_dropped():
+    x = mg.tensor(images(2, 3, 8, 8, dtype="float32"))
+    dropping, plain = (
+        wide_resnet(10, 1, dropout=p, streams=Streams(0), seed=0).eval()
+        for p in (0.5, 0.0)
+    )
+    np.testing.assert_array_equal(dropping(x).numpy(), plain(x).numpy())
+    assert (dropping.train()(x).numpy() != plain.train()(x).numpy()).any()
 
 
 def test_weights_depend_on_seed_and_name_alone():
