@@ -69,6 +69,17 @@ def _draw_cosines(axes: Any, records: Sequence[Record], sense: str) -> None:
     before = _by_size(records, "cai", f"clean_{sense}")
     _dots(axes, before, "CAI before noise", BEFORE)
     _dots(axes, _by_size(records, "complex", sense), "whole spectra", WHOLE, "x")
+    # What the paper states as 0, where the reader looks first.
+    place = list(SIZES).index("3x3")
+    axes.annotate(
+        f"3x3: {before[place]:.2f}, not 0",
+        (place, before[place]),
+        (0.3, -30),
+        textcoords="offset points",
+        ha="center",
+        fontsize=8,
+        color=BEFORE,
+    )
     _sizes(axes)
     axes.set_ylabel("mean |cos|")
     axes.legend()

@@ -50,7 +50,8 @@ def signals(records: Sequence[Record]) -> Table:
     """Make the table of variances and gradients."""
     title = (
         "Signals before relus and their gradients (mean squares): mean (std) over n = "
-        f"{len(records)}"
+        f"{len(records)}; of 64 channels to 64, LeCun's laws are Glorot's, and normal "
+        "starts are one draw, scaled"
     )
     return _table(title + of_copies(records), SIGNALS, "", records)
 
@@ -96,6 +97,7 @@ def draw(figure: Any, records: Sequence[Record]) -> None:
             layers = range(1, len(curves[0]) + 1)
             _line(axes, number, arm, layers, curves)
         axes.set_xlabel("layer")
+        axes.set_ylabel("log10 of the variance or mean square")
         axes.set_title(title)
         axes.xaxis.get_major_locator().set_params(integer=True)
     for axes, name, title in (
@@ -106,6 +108,7 @@ def draw(figure: Any, records: Sequence[Record]) -> None:
             spectra = [record["arms"][arm]["history"][name] for record in records]
             _line(axes, number, arm, SHARES, spectra)
         axes.set_xlabel("share of singular values that are larger")
+        axes.set_ylabel("log10 of a singular value")
         axes.set_title(title)
     figure.legend(
         *a.get_legend_handles_labels(),
@@ -129,4 +132,3 @@ def _line(
         color=COLOURS[number],
         label=ARMS[arm].label,
     )
-    axes.set_ylabel("log10")
