@@ -49,7 +49,8 @@ def write_idx(path: Path, array: npt.NDArray[Any]) -> None:
     """Write a uint8 array as IDX, gzipped if the name ends in .gz; atomic.
 
     The bytes depend on the array alone (gzip time stamp 0). A reader sees the old
-    file or the new one, never a part. Raises DataError if array is not uint8.
+    file or the new one, never a part. Raises DataError if array is not uint8, or
+    path cannot be written.
     """
     if array.dtype != np.uint8:
         raise DataError(f"idx: array for {path} is {array.dtype}, expected uint8")
@@ -57,7 +58,7 @@ def write_idx(path: Path, array: npt.NDArray[Any]) -> None:
     content = header + array.tobytes()
     if path.suffix == ".gz":
         content = gzip.compress(content, mtime=0)
-    write_whole(path, content)
+    write_whole("idx", path, content)
 
 
 def _read_bytes(path: Path) -> bytes:

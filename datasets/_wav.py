@@ -61,8 +61,13 @@ def write_wav(path: str | os.PathLike[str], samples: Samples, rate: int) -> None
     """Write samples (L,) int16 as a WAV file of one channel: whole or not at all.
 
     rate is in samples per second. Raises DataError if samples are of another kind or
-    none, or if rate is out of RATES.
+    none, if rate is out of RATES, or if path cannot be written.
     """
+    if not isinstance(samples, np.ndarray):
+        raise DataError(
+            f"wav: samples for {path} are a {type(samples).__name__}, expected an "
+            "array of int16"
+        )
     if samples.dtype != np.int16 or samples.ndim != 1 or not len(samples):
         raise DataError(
             f"wav: samples for {path} are {samples.dtype} of shape {samples.shape}, "
@@ -73,7 +78,7 @@ def write_wav(path: str | os.PathLike[str], samples: Samples, rate: int) -> None
     with wave.open(content, "wb") as file:
         file.setparams((1, 2, rate, len(samples), "NONE", ""))
         file.writeframes(samples.tobytes())
-    write_whole(Path(path), content.getvalue())
+    write_whole("wav", Path(path), content.getvalue())
 
 
 def mono(samples: Samples) -> Samples:

@@ -42,6 +42,7 @@ def resample(samples: Samples, rate: int, to: int) -> Samples:
     >>> resample(np.full(2000, 1000, np.int16), 8000, 4000)[500]
     np.int16(1000)
     """
+    samples = _array("samples", samples)
     if samples.dtype != np.int16 or samples.ndim != 1 or not len(samples):
         raise DataError(
             f"audio: samples are {samples.dtype} of shape {samples.shape}, expected "
@@ -74,7 +75,7 @@ def _low_pass(factor: int) -> npt.NDArray[np.float32]:
     return np.asarray(taps, np.float32)
 
 
-def mu_law_encode(samples: npt.NDArray[Any], bins: int = 256) -> npt.NDArray[np.uint8]:
+def mu_law_encode(samples: npt.ArrayLike, bins: int = 256) -> npt.NDArray[np.uint8]:
     """Mu-law codes, uint8 in [0, bins), of samples of any shape.
 
     Samples are floats in [-1, 1], or int16, of which 32768 would be 1. Codes rise with
@@ -87,6 +88,7 @@ def mu_law_encode(samples: npt.NDArray[Any], bins: int = 256) -> npt.NDArray[np.
     array([  0,  16, 128, 239, 255], dtype=uint8)
     """
     mu = _mu(bins)
+    samples = _array("samples", samples)
     if samples.dtype == np.int16:
         x = samples / -float(_INT16.min)
     elif np.issubdtype(samples.dtype, np.floating):
@@ -104,7 +106,7 @@ def mu_law_encode(samples: npt.NDArray[Any], bins: int = 256) -> npt.NDArray[np.
     return np.floor((level + 1) / 2 * mu + 0.5).astype(np.uint8)
 
 
-def mu_law_decode(codes: npt.NDArray[Any], bins: int = 256) -> npt.NDArray[np.float32]:
+def mu_law_decode(codes: npt.ArrayLike, bins: int = 256) -> npt.NDArray[np.float32]:
     """Samples, float32 in [-1, 1], in the middle of the levels of mu-law codes.
 
     Decoding what mu_law_encode made of x errs by (|x| + 1/mu) ((1 + mu)^(1/mu) - 1) at
@@ -115,6 +117,7 @@ def mu_law_decode(codes: npt.NDArray[Any], bins: int = 256) -> npt.NDArray[np.fl
     array([-1.   , -0.497,  0.   ,  0.497,  1.   ], dtype=float32)
     """
     mu = _mu(bins)
+    codes = _array("codes", codes)
     if not np.issubdtype(codes.dtype, np.integer):
         raise DataError(f"audio: codes are {codes.dtype}, expected integers")
     if codes.size and not 0 <= codes.min() <= codes.max() < bins:
@@ -124,6 +127,15 @@ def mu_law_decode(codes: npt.NDArray[Any], bins: int = 256) -> npt.NDArray[np.fl
     level = 2 * codes.astype(np.float64) / mu - 1
     x = np.copysign(np.expm1(np.abs(level) * math.log1p(mu)) / mu, level)
     return x.astype(np.float32)
+
+
+def _array(name: str, values: npt.ArrayLike) -> npt.NDArray[Any]:
+    try:
+        return np.asarray(values)
+    except ValueError as error:
+        raise DataError(
+            f"audio: {name} have parts of unlike lengths, expected an array"
+        ) from error
 
 
 def _mu(bins: int) -> int:

@@ -6,7 +6,7 @@ a to z, digits and apostrophes; whatever else is between two words. So "café" i
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
@@ -39,7 +39,7 @@ class Vocabulary:
     """Numbers of words: words[k] has the number k + 3.
 
     0 pads, 1 starts a text if that is asked for, 2 is every other word. Raises
-    DataError if a word occurs twice.
+    DataError if words is no tuple of strings, or one occurs twice.
 
     >>> vocabulary = Vocabulary.of(["a film a film a dog", "the film"], size=5)
     >>> vocabulary.words
@@ -52,6 +52,12 @@ class Vocabulary:
     words: tuple[str, ...]
 
     def __post_init__(self) -> None:
+        if not isinstance(self.words, tuple):
+            raise DataError(
+                f"text: words is a {type(self.words).__name__}, expected a tuple of "
+                "strings"
+            )
+        _expect_strings("words", self.words)
         if len(self._numbers) != len(self.words):
             [(word, _)] = Counter(self.words).most_common(1)
             raise DataError(f"text: {word!r} is twice in words, expected unlike ones")
@@ -66,10 +72,10 @@ class Vocabulary:
                 among them.
 
         The most frequent word has number 3; of equally frequent ones the first in the
-        alphabet comes first. Raises DataError if texts is one string, or size is below
-        4 or no integer.
+        alphabet comes first. Raises DataError if texts are no strings, or are one, or
+        size is below 4 or no integer.
         """
-        _expect_texts(texts)
+        texts = _texts(texts)
         _expect_integer("size", size, FIRST_WORD + 1)
         counts = Counter(chain.from_iterable(map(tokens, texts)))
         ranked = sorted(counts, key=lambda word: (-counts[word], word))
@@ -96,10 +102,10 @@ class Vocabulary:
             start: whether 1 precedes each text. It is cut off with the words after it
                 if a longer text keeps its last ones.
 
-        Raises DataError if texts is one string, length is below 1 or no integer, or
-        keep is neither word.
+        Raises DataError if texts are no strings, or are one, length is below 1 or no
+        integer, or keep is neither word.
         """
-        _expect_texts(texts)
+        texts = _texts(texts)
         _expect_integer("length", length, 1)
         if keep not in ("last", "first"):
             raise DataError(f"text: keep is {keep!r}, expected 'last' or 'first'")
@@ -116,13 +122,13 @@ class Vocabulary:
     def decode(self, row: Sequence[int] | npt.NDArray[Any]) -> str:
         """Words of one row of numbers (length,), without padding and start.
 
-        A word that the vocabulary does not know is "?". Raises DataError if a number
-        lies outside [0, len(self)).
+        A word that the vocabulary does not know is "?". Raises DataError for what is no
+        row of integers, and if one lies outside [0, len(self)).
 
         >>> Vocabulary(("a", "film")).decode([0, 1, 3, 2, 4])
         'a ? film'
         """
-        numbers = np.asarray(row)
+        numbers = _row(row)
         if numbers.size and not 0 <= numbers.min() <= numbers.max() < len(self):
             raise DataError(
                 f"text: numbers lie in [{numbers.min()}, {numbers.max()}], expected "
@@ -136,11 +142,43 @@ class Vocabulary:
         return {word: number for number, word in enumerate(self.words, FIRST_WORD)}
 
 
-def _expect_texts(texts: Sequence[str]) -> None:
+def _texts(texts: Any) -> list[str]:
     if isinstance(texts, str):  # whose letters would pass for texts
         raise DataError(
             f"text: texts is the string {texts[:20]!r}, expected a sequence of strings"
         )
+    if not isinstance(texts, Iterable):
+        raise DataError(
+            f"text: texts is a {type(texts).__name__}, expected a sequence of strings"
+        )
+    found = list(texts)
+    _expect_strings("texts", found)
+    return found
+
+
+def _expect_strings(name: str, values: Sequence[Any]) -> None:
+    for at, value in enumerate(values):
+        if not isinstance(value, str):
+            raise DataError(
+                f"text: {name}[{at}] is a {type(value).__name__}, expected a string"
+            )
+
+
+def _row(row: Any) -> npt.NDArray[Any]:
+    """Take numbers (length,) of integers; an empty row has no dtype to speak of."""
+    try:
+        numbers = np.asarray(row)
+    except ValueError as error:
+        raise DataError(
+            "text: the row has parts of unlike lengths, expected integers of shape "
+            "(length,)"
+        ) from error
+    if numbers.ndim != 1 or (numbers.size and numbers.dtype.kind not in "iu"):
+        raise DataError(
+            f"text: the row is {numbers.dtype} of shape {numbers.shape}, expected "
+            "integers of shape (length,); decode rows one by one"
+        )
+    return numbers
 
 
 def _expect_integer(name: str, value: int, least: int) -> None:

@@ -74,11 +74,13 @@ def _placed(drawn: numpy.ndarray, x: Tensor, order: tuple[int, ...]) -> Array:
     return placed.transpose(back)
 
 
-def expect_probability(name: str, p: Any, below_one: bool = False) -> None:
+def expect_probability(
+    name: str, p: Any, below_one: bool = False, *, what: str = "p"
+) -> None:
     """Raise ArgumentError unless 0 <= p <= 1, or < 1."""
     if not (is_real(p) and 0 <= p <= 1) or (below_one and p == 1):
-        rule = f"0 <= p {'<' if below_one else '<='} 1"
-        raise ArgumentError(got(name, "p", repr(p), rule))
+        rule = f"0 <= {what} {'<' if below_one else '<='} 1"
+        raise ArgumentError(got(name, what, repr(p), rule))
 
 
 def expect_std(name: str, std: Any) -> None:

@@ -98,10 +98,15 @@ class SoftTarget(Module):
     def update(self, probabilities: Any) -> None:
         """Take up the network's probabilities (N, C) of all examples, in order.
 
-        Raises ShapeError, and ArgumentError unless rows are >= 0 and sum to 1.
+        Raises ShapeError, DTypeError unless they are real, and ArgumentError unless
+        rows are >= 0 and sum to 1.
         """
         who = "SoftTarget.update"
-        given = to_backend(on_host(probabilities), self.average.backend)
+        host = on_host(probabilities)
+        if host.dtype.kind not in "fiub":
+            rule = "real numbers"
+            raise DTypeError(got(who, "probabilities have dtype", host.dtype, rule))
+        given = to_backend(host, self.average.backend)
         if given.shape != self.average.shape:
             found, rule = given.shape, self.average.shape
             raise ShapeError(got(who, "probabilities have shape", found, rule))

@@ -77,7 +77,7 @@ class VariationalLSTM(_Layers):
         name: str = "dropout",
     ) -> None:
         expect_probability("VariationalLSTM", p)
-        expect_probability("VariationalLSTM, recurrent_p", recurrent_p)
+        expect_probability("VariationalLSTM", recurrent_p, what="recurrent_p")
         super().__init__(
             input_size, hidden_size, num_layers, bias, batch_first,
             bidirectional=bidirectional, dtype=dtype,

@@ -48,6 +48,7 @@ def _draw_differences(
     pairs: Sequence[tuple[str, str]],
 ) -> None:
     """Draw by epoch how far below another arm's the loss of CAI is, seed by seed."""
+    widest = 0.0
     for number, (one, other) in enumerate(pairs):
         ours, theirs = (by_epoch(arm, "test_loss", records) for arm in (one, other))
         curves = [
@@ -60,8 +61,11 @@ def _draw_differences(
         epochs = range(1, len(means) + 1)
         for curve in curves:
             axes.plot(epochs, curve, color=colour, alpha=0.25, linewidth=0.7)
+            widest = max(widest, *map(abs, curve[1:]), *map(abs, means))
         axes.plot(epochs, means, color=colour, label=words, linewidth=2)
     axes.axhline(0, color="black", linewidth=0.8)
+    # Single first epochs differ by so much that nothing else would be seen.
+    axes.set_ylim(-1.1 * widest, 1.1 * widest)
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.set_xlabel("epoch")
     axes.set_ylabel("difference of test losses (nats)")

@@ -77,7 +77,7 @@ def test_denormal_numbers_are_kept_until_they_are_to_be_flushed(flush, monkeypat
     assert halves(monkeypatch) == before
 
 
-def test_products_flush_on_every_thread_of_blas(flush):
+def test_products_flush_on_every_thread_of_blas(flush, two_blas_threads):
     if not flush(True):
         pytest.skip("this platform has no switch")
     assert not (TINY @ HALF).any()

@@ -90,6 +90,12 @@ def test_shorter_floats_have_the_codes_of_their_values(dtype: Any) -> None:
     np.testing.assert_array_equal(mu_law_encode(x), expected)
 
 
+def test_lists_have_the_codes_of_their_arrays() -> None:
+    assert mu_law_encode([-1.0, 0.0, 1.0]).tolist() == [0, 128, 255]
+    codes = np.array([[0, 255]])
+    np.testing.assert_array_equal(mu_law_decode([[0, 255]]), mu_law_decode(codes))
+
+
 ONES = np.ones(2)
 SOUND = np.ones(2, np.int16)
 
@@ -105,6 +111,12 @@ SOUND = np.ones(2, np.int16)
         (lambda: mu_law_decode(ONES), "codes are float64, expected integers"),
         (lambda: mu_law_decode(np.array([3, 9]), 8), r"in \[3, 9\], expected \[0, 7\]"),
         (lambda: mu_law_decode(np.array([-1]), 8), r"lie in \[-1, -1\], expected"),
+        (lambda: mu_law_encode([1]), "samples are int64, expected floats"),
+        (lambda: mu_law_encode(["a"]), "samples are <U1, expected floats"),
+        (lambda: mu_law_encode([[0.1], [0.1, 0.2]]), "have parts of unlike lengths"),  # type: ignore[list-item]
+        (lambda: mu_law_decode([0.5]), "codes are float64, expected integers"),
+        (lambda: mu_law_decode([[1], [1, 2]]), "codes have parts of unlike lengths"),  # type: ignore[list-item]
+        (lambda: resample([1, 2], 8000, 4000), r"are int64 of shape \(2,\), expected"),  # type: ignore[arg-type]
         (lambda: resample(ONES, 8000, 4000), r"are float64 of shape \(2,\), expected"),
         (lambda: resample(SOUND[:0], 8000, 4000), r"of shape \(0,\), expected"),
         (lambda: resample(SOUND, 10**9, 4000), "sound has a rate of 1000000000"),

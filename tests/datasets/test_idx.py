@@ -118,7 +118,7 @@ def test_failed_write_leaves_the_old_file_alone(
     write_idx(tmp_path / "a", IMAGES)
     with monkeypatch.context() as patch:
         patch.setattr(Path if step == "write_bytes" else os, step, fail)
-        with pytest.raises(OSError, match="disk full"):
+        with pytest.raises(DataError, match=r"cannot be written \(disk full"):
             write_idx(tmp_path / "a", IMAGES[:1])
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
     np.testing.assert_array_equal(read_idx(tmp_path / "a", 3), IMAGES)

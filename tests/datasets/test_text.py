@@ -102,7 +102,17 @@ def test_any_text_has_numbers_of_the_vocabulary_it_made(texts: list[str]) -> Non
     assert ((rows >= 0) & (rows < len(vocabulary))).all()
 
 
+def test_texts_may_come_from_an_array_and_an_empty_row_says_nothing() -> None:
+    assert VOCABULARY.encode(untyped(np.array(["a film"])), 2).tolist() == [[4, 5]]
+    assert VOCABULARY.decode([]) == ""
+
+
 VOCABULARY = Vocabulary(WORDS)
+
+
+def untyped(value: Any) -> Any:
+    """Hide from the type checker what is wrong on purpose."""
+    return value
 
 
 @pytest.mark.parametrize(
@@ -121,6 +131,74 @@ VOCABULARY = Vocabulary(WORDS)
         (lambda: VOCABULARY.decode([8]), r"lie in \[8, 8\], expected \[0, 7\]"),
         (lambda: VOCABULARY.decode([-1, 3]), r"lie in \[-1, 3\], expected \[0, 7\]"),
         (lambda: Vocabulary(("a", "b", "b")), "'b' is twice in words"),
+        (
+            lambda: Vocabulary(untyped("ab")),
+            "words is a str, expected a tuple of strings",
+        ),
+        (
+            lambda: Vocabulary(untyped(["a"])),
+            "words is a list, expected a tuple of str",
+        ),
+        (
+            lambda: Vocabulary(untyped(("a", 1))),
+            r"words\[1\] is a int, expected a string",
+        ),
+        (
+            lambda: Vocabulary(untyped((["a"],))),
+            r"words\[0\] is a list, expected a string",
+        ),
+        (
+            lambda: Vocabulary.of(untyped([1, 2])),
+            r"texts\[0\] is a int, expected a string",
+        ),
+        (
+            lambda: Vocabulary.of(untyped(5)),
+            "texts is a int, expected a sequence of str",
+        ),
+        (
+            lambda: Vocabulary.of(untyped(b"ab")),
+            r"texts\[0\] is a int, expected a string",
+        ),
+        (
+            lambda: VOCABULARY.encode(untyped(["a", None])),
+            r"texts\[1\] is a NoneType, exp",
+        ),
+        (
+            lambda: VOCABULARY.encode(untyped([b"ab"])),
+            r"texts\[0\] is a bytes, expected",
+        ),
+        (
+            lambda: VOCABULARY.encode(untyped(None)),
+            "texts is a NoneType, expected a seq",
+        ),
+        (
+            lambda: VOCABULARY.decode(untyped([3.5])),
+            r"is float64 of shape \(1,\), expected",
+        ),
+        (
+            lambda: VOCABULARY.decode(untyped([[3]])),
+            r"is int64 of shape \(1, 1\), expected",
+        ),
+        (
+            lambda: VOCABULARY.decode(untyped([[]])),
+            r"of shape \(1, 0\), expected integers",
+        ),
+        (
+            lambda: VOCABULARY.decode(untyped(3)),
+            r"is int64 of shape \(\), expected integ",
+        ),
+        (
+            lambda: VOCABULARY.decode(untyped(["a"])),
+            r"is <U1 of shape \(1,\), expected",
+        ),
+        (
+            lambda: VOCABULARY.decode(untyped([True])),
+            r"is bool of shape \(1,\), expected",
+        ),
+        (
+            lambda: VOCABULARY.decode(untyped([[3], [3, 4]])),
+            "parts of unlike lengths, exp",
+        ),
     ],
 )
 def test_bad_arguments_are_named(call: Callable[[], Any], message: str) -> None:

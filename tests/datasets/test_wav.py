@@ -1,8 +1,10 @@
 import io
 import os
+import re
 import struct
 import tracemalloc
 import wave
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -155,10 +157,35 @@ def test_a_write_that_fails_leaves_the_old_file(
 
     write_wav(path, np.array([1, 2], np.int16), 8000)
     monkeypatch.setattr(os, "replace", full)
-    with pytest.raises(OSError, match="no space left"):
+    with pytest.raises(DataError, match=r"^wav: \S+a\.wav cannot be written \(no spa"):
         write_wav(path, np.array([3], np.int16), 8000)
     assert read_wav(path)[0].tolist() == [1, 2]
     assert [file.name for file in path.parent.iterdir()] == ["a.wav"]
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "none" / "a.wav"
+    message = rf"^wav: {re.escape(str(path))} cannot be written \(No such file or"
+    with pytest.raises(DataError, match=f"{message}.*expected a folder that exists"):
+        write_wav(path, np.array([1], np.int16), 8000)
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(DataError, match=r"file/a\.wav cannot be written \(Not a dir"):
+        write_wav(tmp_path / "file" / "a.wav", np.array([1], np.int16), 8000)
+
+
+def test_threads_that_write_the_same_file_leave_one_of_theirs(path: Path) -> None:
+    sounds = [np.full(20_000, value, np.int16) for value in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        for _ in pool.map(lambda sound: write_wav(path, sound, 8000), sounds * 4):
+            pass
+    (value,) = set(read_wav(path)[0].tolist())
+    assert value in range(8)
+    assert [file.name for file in path.parent.iterdir()] == ["a.wav"]
+
+
+def test_a_list_is_no_sound(path: Path) -> None:
+    with pytest.raises(DataError, match="are a list, expected an array of int16"):
+        write_wav(path, [1, 2], 8000)  # type: ignore[arg-type]
 
 
 def test_soundfile_reads_the_same_samples() -> None:

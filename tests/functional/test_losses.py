@@ -51,6 +51,20 @@ def test_label_minus_100_is_ignored():
     assert found.item() == losses.cross_entropy(x[:1], [0]).item()
 
 
+@pytest.mark.parametrize("eps", [0.1, 0.7, 1.0])
+def test_label_smoothing_is_cross_entropy_with_smoothed_labels(eps):
+    """Y_ls = (1 - eps) Y + eps / C, as in the kernel's docstring."""
+    x, labels = RNG.standard_normal((5, 3)), RNG.integers(0, 3, 5)
+    smoothed = (1 - eps) * np.eye(3)[labels] + eps / 3
+    ours, written_out = (tensor(x, requires_grad=True) for _ in range(2))
+    found = losses.cross_entropy(ours, labels, label_smoothing=eps)
+    expected = losses.cross_entropy(written_out, smoothed)
+    assert_allclose(found.item(), expected.item(), rtol=1e-13)
+    for loss in (found, expected):
+        loss.backward()
+    assert_allclose(ours.grad.numpy(), written_out.grad.numpy(), atol=1e-15)
+
+
 def test_gradient_reaches_a_soft_target():
     t = RNG.random((2, 3))
     check_function(losses.cross_entropy, RNG.standard_normal((2, 3)), t)

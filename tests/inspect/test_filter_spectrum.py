@@ -2,6 +2,8 @@
 
 import json
 import math
+import re
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -201,6 +203,26 @@ def test_kernels_of_zeros_have_no_angle():
     nothing = filter_spectrum(np.zeros((2, 3, 3)))
     assert nothing.within["space"] == (None, None, 0, _cosines.chance(3))
     assert nothing.even_share == nothing.rank == nothing.effective_rank == 0
+    assert nothing.noise_share is None
+
+
+@pytest.mark.parametrize("part", [1, 7, 30, 64, 1 << 20])
+def test_runs_of_any_length_have_the_same_pairs(part, monkeypatch):
+    kernels = normal(3, 11, 3, 3)
+    kernels[1, 2] = kernels[2, 10] = 0
+    expected = filter_spectrum(kernels, rows=4)
+    blocks = _kernels.blocks_of(_cosines.directions(_kernels.taps(kernels)), 4)
+    gram = _cosines.mean_gram(blocks[0])
+    monkeypatch.setattr(_cosines, "PART", part)
+    runs = list(_cosines.within(blocks))
+    assert max(map(len, runs)) <= max(part, 4)
+    found = filter_spectrum(kernels, rows=4)
+    for sense in ("half", "space"):
+        for name in ("within", "across"):
+            ours, theirs = getattr(found, name)[sense], getattr(expected, name)[sense]
+            assert ours.pairs == theirs.pairs
+            assert_allclose(ours[:2], theirs[:2])
+    assert_allclose(_cosines.mean_gram(blocks[0]), gram)
 
 
 # -- what initializers make ------------------------------------------------------------
@@ -356,13 +378,75 @@ def test_the_table_says_what_is_compared_and_how_much_is_even():
         *["kernels of two blocks"] * 2,
         "whole filters",
     ]
-    assert "even kernels have 100.0 % of the energy" in lines[8]
-    assert "rank of a block 5" in lines[8]
-    assert lines[9].startswith("variance 2 / fan_in")
+    even = "even kernels (about tap 0, not the middle) have 100.0 % of the energy"
+    assert lines[8] == f"{even}, as with 0.0 % of noise"
+    assert "rank of a block 5" in lines[9]
+    assert lines[10].startswith("variance 2 / fan_in")
     assert max(map(len, lines)) <= 100
     point = filter_spectrum(normal(4, 8, 1, 1))
     assert point.noise_share is None
-    assert "even kernels have 100.0 % of the energy; rank" in str(point)
+    assert f"{even}\nrank" in str(point)
+
+
+def number(text):
+    return None if text == "-" else float(text.replace(",", ""))
+
+
+def near(cell, value):
+    """Whether a cell of three digits, or of one behind the point, shows value."""
+    return number(cell) == pytest.approx(value, rel=6e-3, abs=0.051 * (value > 1))
+
+
+def uneven():
+    """Kernels of which every measure is another number."""
+    kernels = normal(6, 14, 3, 3) + 0.3
+    kernels[:, 1] = 2 * kernels[:, 0] + 0.05 * kernels[:, 1]
+    kernels[:, 2] = kernels[:, 0]
+    return kernels
+
+
+def unlike(*values):
+    """Whether a column filled with another's numbers would not pass for it."""
+    return all(
+        abs(a - b) > 0.02 * max(abs(a), abs(b)) for a, b in combinations(values, 2)
+    )
+
+
+def test_each_cell_of_the_table_is_its_measure():
+    found = filter_spectrum(uneven())
+    lines = found.table().splitlines()
+    assert lines[2].split()[-5:] == ["mean", "max", "by", "chance", "pairs"]
+    for line, relation in zip(lines[3:8], found.relations(), strict=True):
+        cells, one = line.split()[-4:], relation.cosines
+        measures = [one.mean, one.max, one.chance or 0.123, one.pairs]
+        assert unlike(*measures)
+        assert near(cells[0], one.mean)
+        assert near(cells[1], one.max)
+        assert cells[2] == "-" if one.chance is None else near(cells[2], one.chance)
+        assert number(cells[3]) == one.pairs
+    shown = [float(word) for word in re.findall(r"-?\d+\.?\d*", "; ".join(lines[8:]))]
+    _, even, *noise, rank, effective, variance, mean = shown
+    assert even == pytest.approx(100 * found.even_share, abs=0.051)
+    assert noise == [pytest.approx(100 * found.noise_share, abs=0.051)]
+    assert rank == pytest.approx(found.rank, rel=6e-3)
+    assert effective == pytest.approx(found.effective_rank, rel=6e-3)
+    assert variance == pytest.approx(found.fan_in_variance, rel=1e-3)
+    assert mean == pytest.approx(found.mean, rel=6e-3)
+    assert unlike(rank, effective, variance, mean, found.variance)
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0])
+def test_what_is_no_sum_with_noise_is_not_said_to_be(value):
+    weight = np.zeros((3, 4, 3, 3))
+    weight[:, :, 1, 1] = value
+    found = filter_spectrum(weight)
+    assert found.noise_share is None if not value else found.noise_share == 1.125
+    assert "noise" not in found.table()
+    # The same about tap 0 is even.
+    weight[:, :, 1, 1], weight[:, :, 0, 0] = 0, 1
+    assert "have 100.0 % of the energy, as with 0.0 % of noise" in str(
+        filter_spectrum(weight)
+    )
 
 
 def test_records_are_plain_and_complete():
@@ -396,6 +480,32 @@ def test_a_comparison_has_a_row_for_each_weight():
     assert same.to_records() == alone.to_records()
 
 
+def test_each_cell_of_a_comparison_is_its_measure():
+    found = compare_spectra({"a": uneven(), "b": aware(6, 14, 3, 3)}, rows=5)
+    _, header, *rows = found.table().splitlines()
+    assert re.split(r"\s{2,}", header.strip()) == [
+        *["mean |cos|", "block, half", "space", "two blocks", "filters", "even %"],
+        *["rank", "effective", "of", "var * fan_in"],
+    ]
+    for row, (name, one) in zip(rows, found.spectra.items(), strict=True):
+        cells = row.split()
+        assert cells.pop(0) == name
+        cosines = [
+            one.within["half"].mean,
+            one.within["space"].mean,
+            one.across["space"].mean,
+            one.filters.mean,
+        ]
+        ranks = [one.rank, one.effective_rank]
+        measures = [*cosines, 100 * one.even_share, *ranks, 5, one.fan_in_variance]
+        assert len(cells) == len(measures)
+        assert all(map(near, cells, measures)), (cells, measures)
+        if name == "a":
+            across = one.across["half"].mean, one.within["space"].max
+            assert unlike(*cosines, *across)
+            assert unlike(*ranks, one.fan_in_variance)
+
+
 @pytest.mark.parametrize("weights", [{}, [np.ones((1, 1, 1))], {1: np.ones((1, 1, 1))}])
 def test_a_comparison_needs_names(weights):
     with pytest.raises(ArgumentError, match=r"compare_spectra: .* a mapping of"):
@@ -413,9 +523,41 @@ def test_the_figure_has_curves_for_all_and_matrices_for_some(count):
         assert len(axes.get_lines()) == count
         for line in axes.get_lines():
             bounds, shares = line.get_data()
-            assert (np.diff(bounds) <= 0).all()
-            assert (shares[0], shares[-1]) == (0, 100)
+            assert bounds[0] == 0
+            assert (np.diff(bounds) > 0).all()
+            assert (np.diff(shares) <= 0).all()
+            assert (shares[0], shares[-1]) == (100, 0)
     assert len(below.axes) == 2 * min(count, 5) + 1
+
+
+def test_curves_and_matrices_are_those_of_the_grams():
+    pytest.importorskip("matplotlib")
+    weights = {"a": uneven(), "b": normal(6, 14, 3, 3, seed=5)}
+    spectra = compare_spectra(weights, rows=7)
+    figure = spectra.plot()
+    above, below = figure.subfigs
+    drawn = iter(below.axes[:4])
+    for side, sense in zip(above.axes, ("half", "space"), strict=True):
+        legend = [text.get_text() for text in side.get_legend().get_texts()]
+        for at, (name, one) in enumerate(spectra.spectra.items()):
+            grams = [
+                np.abs(one.gram(filter, block, sense))
+                for filter in range(6)
+                for block in range(2)
+            ]
+            pairs = np.concatenate([pairs_of(gram) for gram in grams])
+            bounds, shares = side.get_lines()[at].get_data()
+            expected = [100 * (pairs >= bound).mean() for bound in bounds]
+            # The last bound, 1, leaves out pairs that are parallel, as "a" has.
+            assert_allclose(shares[:-1], expected[:-1], atol=1e-9)
+            assert legend[at].startswith(f"{name}: mean ")
+            assert near(legend[at].split()[-1], one.within[sense].mean)
+            matrix = next(drawn)
+            assert matrix.get_title(loc="left") == (name if sense == "half" else "")
+            shown = np.ma.filled(matrix.images[0].get_array(), np.nan)
+            mean = np.mean(grams, axis=0)
+            np.fill_diagonal(mean, np.nan)
+            assert_allclose(shown, mean, atol=1e-12)
 
 
 def test_figures_are_written_also_where_there_are_no_pairs(tmp_path):

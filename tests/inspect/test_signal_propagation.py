@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from itertools import pairwise
 
 import numpy as np
@@ -14,6 +15,7 @@ from minigrad import functional as F
 from minigrad import nn
 from minigrad.errors import ArgumentError, GraphError, MinigradError, ShapeError
 from minigrad.inspect import gradient_flow, signal_propagation
+from minigrad.inspect.explain import tables
 from minigrad.inspect.propagation import jacobian as jacobian_module
 from minigrad.tape import Tensor, tensor
 
@@ -391,6 +393,54 @@ def test_a_jacobian_of_a_layer_of_two_inputs_is_refused():
         signal_propagation(Model(), normal(2, 3), jacobian="sum")
 
 
+class Centred(nn.Module):
+    """Subtracts half the mean over the examples."""
+
+    def forward(self, x):
+        return x - 0.5 * x.mean(0)
+
+
+class Summed(nn.Module):
+    """Adds to each example those before it in the batch: the first stays as it is."""
+
+    def forward(self, x):
+        return tensor(np.tril(np.ones((len(x), len(x)))), dtype="float64") @ x
+
+
+@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize("value", [None, 0.0, -1.0])
+@pytest.mark.parametrize(
+    "make",
+    [
+        Centred,
+        Summed,
+        lambda: nn.BatchNorm2d(2, track_running_stats=False, dtype="float64"),
+        lambda: nn.BatchNorm2d(2, dtype="float64"),
+    ],
+    ids=["centred", "summed", "norm without statistics", "norm"],
+)
+def test_a_layer_that_mixes_examples_is_refused_whatever_they_are(make, value, count):
+    model = make()
+    shape = (1, 2, 3, 3) if isinstance(model, nn.BatchNorm2d) else (1, 4)
+    one = normal(*shape).numpy() if value is None else np.full(shape, value)
+    x = tensor(np.repeat(one, count, axis=0), dtype="float64")
+    with pytest.raises(ArgumentError, match=r"mixes examples .*; call model\.eval"):
+        signal_propagation(model, x, jacobian="")
+    if isinstance(model, nn.BatchNorm2d) and model.track_running_stats:
+        found = signal_propagation(model.eval(), x, jacobian="").layer("")
+        close(found.singular_values, np.full(18, 1 / math.sqrt(1 + model.eps)))
+
+
+def test_a_layer_that_fails_for_other_examples_only_has_a_jacobian():
+    class Log(nn.Module):
+        def forward(self, x):
+            return F.log(x)
+
+    x = tensor([[0.5, 2.0]], dtype="float64")
+    found = signal_propagation(Log(), x, jacobian="").layer("")
+    close(found.singular_values, [2.0, 0.5])
+
+
 def test_a_jacobian_that_is_not_finite_is_refused():
     model, x = dense(3, 3), normal(2, 3)
     x.data[0, 0] = np.inf
@@ -463,6 +513,68 @@ def test_what_is_not_finite_or_overflows_is_shown_and_none_in_records():
 def test_no_examples_have_no_mean():
     found = signal_propagation(nn.ReLU(), tensor(np.zeros((1, 0))))
     assert math.isnan(found.input.moments.mean)
+
+
+def unlike():
+    """A network of which every number shown is another one."""
+    model = nn.Sequential(nn.Linear(5, 7), nn.ReLU(), nn.Linear(7, 4)).eval()
+    for at, layer in enumerate((model[0], model[2])):
+        drawn = np.random.default_rng(at).normal(size=layer.weight.shape) + 0.4
+        layer.weight.data[...] = drawn
+    model[0].bias.data[...] = [-99, 1, -2, 0.5, -3, 1, -1]
+    x = normal(9, 5, dtype="float32")
+    return signal_propagation(model, x, jacobian=["0", "2"])
+
+
+def log10(values):
+    return [math.log10(value) for value in values]
+
+
+def test_each_cell_of_the_table_is_its_measure():
+    found = unlike()
+    relu = found.layer("1").gave.moments
+    assert 0 < relu.dead < relu.zeros
+    _, header, *rows = str(found).splitlines()
+    names = ["layer", "shape", "variance", "square", "gain", "zeros %", "gradient"]
+    assert re.split(r"\s{2,}", header.strip()) == [*names, "its gain", "singular"]
+    signals = [found.input, *(layer.gave for layer in found.layers)]
+    for row, signal, layer in zip(rows, signals, [None, *found.layers], strict=True):
+        own = signal.moments
+        cells = row.split()[-8:]
+        assert cells[0] == str(signal.shape).replace(" ", "")
+        assert cells[1] == tables.number(own.variance)
+        assert cells[2] == tables.number(own.square)
+        assert cells[3] == tables.number(layer and layer.gain)
+        assert cells[4] == tables.number(100 * own.zeros)
+        assert cells[5] == tables.number(signal.gradient_square)
+        assert cells[6] == tables.number(layer and layer.gradient_gain)
+        spectrum = layer and layer.singular_values
+        ends = "-"
+        if spectrum is not None:
+            ends = f"{tables.number(spectrum.min())}..{tables.number(spectrum.max())}"
+        assert cells[7] == ends
+        shown = [cell for cell in cells[1:] if cell not in ("-", "0")]
+        assert len(set(shown)) == len(shown), "columns that could be swapped unseen"
+
+
+def test_each_curve_of_the_figure_is_its_measure():
+    pytest.importorskip("matplotlib")
+    found = unlike()
+    upper, lower = found.plot().axes
+    signals = [found.input, *(layer.gave for layer in found.layers)]
+    curves = {
+        "variance of the signal": [one.moments.variance for one in signals],
+        "mean square of the signal": [one.moments.square for one in signals],
+        "mean square of the gradient": [one.gradient_square for one in signals],
+    }
+    assert [line.get_label() for line in upper.get_lines()] == list(curves)
+    for line, values in zip(upper.get_lines(), curves.values(), strict=True):
+        close(line.get_xdata(), range(4))
+        close(line.get_ydata(), log10(values))
+    for line, name, count in zip(lower.get_lines(), "02", (5, 4), strict=True):
+        assert line.get_label() == name
+        close(line.get_xdata(), (np.arange(count) + 0.5) / count)
+        close(line.get_ydata(), log10(found.layer(name).singular_values))
 
 
 def test_the_figure_shows_depth_and_spectra(tmp_path):

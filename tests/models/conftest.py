@@ -36,7 +36,7 @@ def tiny_run(start, tmp_path_factory):
     """The default run of gaaf.table4, once for all tests; read only."""
     folder = tmp_path_factory.mktemp("tiny") / "run"
     process = start("run", "gaaf.table4", "--json", "--out", folder)
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=300)
     assert process.returncode == 0, err
     return SimpleNamespace(folder=folder, out=out, err=err)
 

@@ -177,7 +177,7 @@ def test_published_gains_are_those_that_the_paper_states():
 # -- CIFAR-100 -------------------------------------------------------------------------
 
 
-def write_cifar100(folder, train=480, test=160):
+def write_cifar100(folder, train=200, test=100):
     """Write files in the published format, of images that can be told apart."""
     rng = np.random.default_rng(0)
     folder.mkdir(parents=True)

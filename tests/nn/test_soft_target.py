@@ -221,6 +221,13 @@ def test_half_precision_predictions_are_taken_up():
     assert_array_equal(soft.targets(0), p.astype("float32"))
 
 
+def test_sums_that_are_rounded_are_taken_up():
+    p = np.full((5, 3), 1.0005 / 3, "float32")
+    soft = nn.SoftTarget(LABELS, 3, burn_in=0, gamma=1)
+    soft.update(p)
+    assert_array_equal(soft.targets(0), p)
+
+
 def test_repr_names_the_options():
     assert repr(nn.SoftTarget(LABELS, 3, every=2)) == (
         "SoftTarget(5, 3, burn_in=5, beta=0.05, gamma=0.5, every=2)"
@@ -267,6 +274,9 @@ def test_labels_that_are_none_are_refused(labels, error, message):
     ("probabilities", "error", "message"),
     [
         (np.ones((5, 1)), ShapeError, r"have shape \(5, 1\), expected \(5, 3\)"),
+        (np.full((5, 3), 1j), DTypeError, "have dtype complex128, expected real num"),
+        (np.full((5, 3), "a"), DTypeError, "have dtype <U1, expected real numbers"),
+        (np.full((5, 3), 1.002 / 3), ArgumentError, r"the sum 1\.002 and the minimum"),
         (np.ones((5, 3)), ArgumentError, "row 0 has the sum 3 and the minimum 1, exp"),
         (np.full((5, 3), np.nan), ArgumentError, "row 0 has the sum nan and the minim"),
         (np.tile([-1.0, 1.0, 1.0], (5, 1)), ArgumentError, "minimum -1, expected 1 an"),

@@ -174,7 +174,9 @@ def test_the_drops_are_described():
 def test_arguments_that_make_no_sense_are_refused():
     with pytest.raises(ArgumentError, match="VariationalLSTM: p 2, expected 0 <= p"):
         nn.VariationalLSTM(2, 3, p=2)
-    with pytest.raises(ArgumentError, match="VariationalLSTM, recurrent_p: p -1, exp"):
+    with pytest.raises(
+        ArgumentError, match="VariationalLSTM: recurrent_p -1, expected 0"
+    ):
         nn.VariationalLSTM(2, 3, recurrent_p=-1)
     with pytest.raises(ArgumentError, match="VariationalLSTM: rng 3, expected Str"):
         nn.VariationalLSTM(2, 3, rng=3)

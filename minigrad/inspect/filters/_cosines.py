@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import Final, NamedTuple
 
 import numpy
 from numpy import ndarray
+
+PART: Final = 1 << 20
+"""|cos| that are held at a time, unless a single vector has more: 8 MB."""
 
 
 class Cosines(NamedTuple):
@@ -26,11 +29,17 @@ class Cosines(NamedTuple):
     chance: float | None
 
     @classmethod
-    def of(cls, values: ndarray, chance: float | None = None) -> Cosines:
-        """Sum up |cos| of all pairs, one axis."""
-        if not values.size:
+    def of(cls, parts: Iterable[ndarray], chance: float | None = None) -> Cosines:
+        """Sum up |cos| of all pairs, given in parts of one axis."""
+        total, largest, pairs = 0.0, 0.0, 0
+        for values in parts:
+            if values.size:
+                total += float(values.sum())
+                largest = max(largest, float(values.max()))
+                pairs += values.size
+        if not pairs:
             return cls(None, None, 0, chance)
-        return cls(float(values.mean()), float(values.max()), values.size, chance)
+        return cls(total / pairs, largest, pairs, chance)
 
 
 def chance(dimension: int) -> float:
@@ -63,31 +72,48 @@ def _any(vectors: ndarray) -> ndarray:
     return numpy.asarray(vectors.any(axis=-1))
 
 
-def within(parts: Iterable[ndarray]) -> ndarray:
-    """|cos| of all pairs i < j inside each block of parts (B, R, K), directions."""
-    found: list[ndarray] = [numpy.zeros(0)]
+def _runs(a: ndarray, b: ndarray) -> Iterator[tuple[int, ndarray, ndarray]]:
+    """Yield what _between gives of blocks a (B, R, K) and b (B, Q, K), PART at a time.
+
+    Each run is of some whole blocks, or of some rows of one; in front is the number of
+    its first row.
+    """
+    count, rows, _ = a.shape
+    others = b.shape[1]
+    blocks, lines = (max(1, PART // size) for size in (rows * others, others))
+    for at in range(0, count, blocks):
+        for row in range(0, rows, lines):
+            run = a[at : at + blocks, row : row + lines]
+            yield row, *_between(run, b[at : at + blocks])
+
+
+def within(parts: Iterable[ndarray]) -> Iterator[ndarray]:
+    """Yield |cos| of all pairs i < j inside each block of parts (B, R, K), directions.
+
+    They come in runs of one axis, PART numbers at most.
+    """
     for blocks in parts:
-        cosines, there = _between(blocks, blocks)
-        rows = blocks.shape[-2]
-        above = numpy.triu(numpy.ones((rows, rows), bool), 1)
-        found.append(cosines[there & above])
-    return numpy.concatenate(found)
+        for row, cosines, there in _runs(blocks, blocks):
+            i, j = numpy.ogrid[: cosines.shape[-2], : cosines.shape[-1]]
+            yield cosines[there & (j > row + i)]
 
 
-def across(parts: Sequence[ndarray]) -> ndarray:
-    """|cos| of each vector of a block with each of the next block; parts as in within.
+def across(parts: Iterable[ndarray]) -> Iterator[ndarray]:
+    """Yield |cos| of each vector of a block with each of the next; as within.
 
     Behind the last block of a filter comes the first of the next filter.
     """
-    found: list[ndarray] = [numpy.zeros(0)]
     for blocks in parts:
-        cosines, there = _between(blocks[:-1], blocks[1:])
-        found.append(cosines[there])
-    return numpy.concatenate(found)
+        for _, cosines, there in _runs(blocks[:-1], blocks[1:]):
+            yield cosines[there]
 
 
 def mean_gram(blocks: ndarray) -> ndarray:
     """Mean |cos| (R, R) over blocks (B, R, K) of directions; 0 where there is none."""
-    cosines, there = _between(blocks, blocks)
-    count = there.sum(axis=0)
-    return (cosines * there).sum(axis=0) / numpy.maximum(count, 1)
+    rows = blocks.shape[1]
+    total, count = numpy.zeros((rows, rows)), numpy.zeros((rows, rows), int)
+    for row, cosines, there in _runs(blocks, blocks):
+        lines = slice(row, row + cosines.shape[1])
+        total[lines] += (cosines * there).sum(axis=0)
+        count[lines] += there.sum(axis=0)
+    return total / numpy.maximum(count, 1)

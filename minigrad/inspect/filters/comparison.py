@@ -73,7 +73,7 @@ class SpectrumComparison:
         FileFormatError if path cannot be written.
         """
         drawn = {
-            name: picture.Drawn(one.kernels, one.rows)
+            name: picture.Drawn(one.kernels, one.rows, one.within)
             for name, one in self.spectra.items()
         }
         return picture.plot(drawn, path)

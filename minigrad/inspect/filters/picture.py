@@ -9,7 +9,13 @@ import numpy
 from numpy import ndarray
 
 from minigrad.files import PathLike
-from minigrad.inspect.filters._cosines import directions, mean_gram, within
+from minigrad.inspect.explain.tables import number
+from minigrad.inspect.filters._cosines import (
+    Cosines,
+    directions,
+    mean_gram,
+    within,
+)
 from minigrad.inspect.filters._kernels import SENSES, WORDS, blocks_of
 from minigrad.inspect.report._panels import COLOURS
 from minigrad.inspect.report.figure import drawn
@@ -17,15 +23,16 @@ from minigrad.inspect.report.figure import drawn
 MATRICES: Final = 5
 """Weights whose matrices are drawn, at most: the first."""
 
-SHARES: Final = numpy.linspace(0, 1, 201)
-"""Of all pairs, at which a curve has its points."""
+BOUNDS: Final = numpy.linspace(0, 1, 1001)
+"""On |cos|, at which a curve has its points, up to the first with no pair above it."""
 
 
 class Drawn(NamedTuple):
-    """Kernels (F, S, *k), and how many of a filter make a block."""
+    """Kernels (F, S, *k), how many of a filter make a block, and |cos| in blocks."""
 
     kernels: ndarray
     rows: int
+    within: Mapping[str, Cosines]
 
     def blocks(self, sense: str) -> list[ndarray]:
         """Return the blocks of directions in a sense, see blocks_of."""
@@ -52,21 +59,32 @@ def plot(weights: Mapping[str, Drawn], path: PathLike | None) -> Any:
 def _distributions(axes: Any, weights: Mapping[str, Drawn], sense: str) -> None:
     """Draw the share of pairs whose |cos| is above a bound, a line for each weight."""
     for at, (name, weight) in enumerate(weights.items()):
-        values = within(weight.blocks(sense))
-        mean = f"{values.mean():.3f}" if values.size else "-"
-        bounds = numpy.quantile(values, 1 - SHARES) if values.size else SHARES * 0
+        bounds, shares = _curve(weight.blocks(sense))
         axes.plot(
             bounds,
-            100 * SHARES,
+            100 * shares,
             color=COLOURS[at % len(COLOURS)],
             linestyle=("-", "--", ":")[at // len(COLOURS) % 3],
-            label=f"{name}: mean {mean}",
+            label=f"{name}: mean {number(weight.within[sense].mean)}",
         )
     axes.set_title(f"Kernels of a block, in {WORDS[sense]}")
     axes.set_xlabel("bound on |cos|")
     axes.set_ylabel("pairs above it, %" if sense == "half" else "")
     axes.set_xlim(-0.02, 1.02)
     axes.legend()
+
+
+def _curve(blocks: list[ndarray]) -> tuple[ndarray, ndarray]:
+    """Return bounds and the share of pairs whose |cos| is a bound or more, 1 to 0.
+
+    Of the last bound, 1, pairs of parallel kernels are left out.
+    """
+    counts = numpy.zeros(len(BOUNDS) - 1, int)
+    for values in within(blocks):
+        counts += numpy.histogram(values, len(counts), (0, 1))[0]
+    above = numpy.append(counts[::-1].cumsum()[::-1], 0)
+    end = numpy.count_nonzero(above) + 1
+    return BOUNDS[:end], above[:end] / max(above[0], 1)
 
 
 def _matrices(figure: Any, weights: Mapping[str, Drawn]) -> None:

@@ -13,7 +13,8 @@ compared here
 
 Half spectra that CAI draws are real. Of those the inverse transform keeps what belongs
 to real kernels, which are then even, a[m] = a[-m mod k], and this is fewer numbers than
-D in two and more dimensions: 5 of 6 for 3x3.
+D in two and more dimensions: 5 of 6 for 3x3. So "even" is about tap 0, the origin of
+the transform, and not about the middle of a kernel: (1, 2, 2) is even, (1, 2, 1) not.
 
 Source: Aghajanyan 2017, "Convolution Aware Initialization", arXiv:1702.06295, section
 2; for the inverse transform the paper claims more than holds in two dimensions.
@@ -87,8 +88,9 @@ class FilterSpectrum:
         across: |cos| of kernels of one block with those of the next, likewise.
         filters: |cos| of whole filters, S kernels each, in space: what an orthogonal
             matrix (F, S * taps) makes 0. Of more than 1024, in runs of 1024.
-        even_share: part of the energy, the sum of squares, in even kernels, 0 to 1;
-            their spectra are real. 0 if all weights are.
+        even_share: part of the energy, the sum of squares, in kernels that are even
+            about tap 0, a[m] = a[-m mod k], 0 to 1; their spectra are real. 0 if all
+            weights are.
         rank: numerical rank of a block in space, mean over whole blocks (over the
             filters if there are none).
         effective_rank: (sum s^2)^2 / sum s^4 of its singular values s, likewise: `rows`
@@ -129,10 +131,11 @@ class FilterSpectrum:
     def noise_share(self) -> float | None:
         """Part of the energy in isotropic noise, if all the rest is in even kernels.
 
-        About 0 for CAI without noise, about 1 for Gaussian kernels; None if every
-        kernel of this size is even.
+        About 0 for CAI without noise, about 1 for Gaussian kernels. Above 1, kernels
+        are less even than noise is, and are no such sum: those with a single 1 in the
+        middle, say. None if every kernel of this size is even, or all weights are 0.
         """
-        if self.even_dimension == self.taps:
+        if self.even_dimension == self.taps or not self.kernels.any():
             return None
         return (1 - self.even_share) / (1 - self.even_dimension / self.taps)
 
@@ -216,7 +219,8 @@ class FilterSpectrum:
         Raises ArgumentError for another ending, BackendError without matplotlib,
         FileFormatError if path cannot be written.
         """
-        return picture.plot({"weight": picture.Drawn(self.kernels, self.rows)}, path)
+        weight = picture.Drawn(self.kernels, self.rows, self.within)
+        return picture.plot({"weight": weight}, path)
 
     def _title(self) -> str:
         filters, channels, *size = self.shape
@@ -231,9 +235,12 @@ class FilterSpectrum:
 
     def _notes(self) -> list[str]:
         noise = self.noise_share
-        of_noise = "" if noise is None else f", as with {100 * noise:.1f} % of noise"
+        of_noise = ""
+        if noise is not None and noise <= 1:
+            of_noise = f", as with {100 * noise:.1f} % of noise"
         return [
-            f"even kernels have {100 * self.even_share:.1f} % of the energy{of_noise}; "
+            f"even kernels (about tap 0, not the middle) have "
+            f"{100 * self.even_share:.1f} % of the energy{of_noise}",
             f"rank of a block {self.rank:.3g}, effective {self.effective_rank:.3g}",
             f"variance {self.fan_in_variance:.4g} / fan_in, mean {number(self.mean)}",
         ]

@@ -53,6 +53,11 @@ def signal_propagation(
     it. A layer is a call of a module; of modules that return the very same tensor, as a
     container and its last part do, the innermost is listed.
 
+    Of gradients the mean square is measured, not the variance: a recording keeps sums
+    of squares, not the numbers. The mean square is their variance about 0, which is
+    the mean that Glorot & Bengio and He et al. assume for gradients, and it is never
+    less than the variance about their own mean.
+
     Args:
         model: a Module.
         x: a Tensor or an array (N, ...), examples along the first axis.

@@ -34,6 +34,10 @@ _METHODS: Final[dict[str, Callable[[numpy.ndarray], numpy.ndarray]]] = {
 """Normal draws (..., D, D) -> orthogonal matrices, whose columns become the rows."""
 
 
+_RUN: Final = 2**22
+"""How many numbers are drawn at a time, if a set is not larger: 32 MiB."""
+
+
 class Law(NamedTuple):
     """How a basis is drawn: see orthonormal_rows."""
 
@@ -45,11 +49,18 @@ class Law(NamedTuple):
     ) -> numpy.ndarray:
         """Draw sets times count rows of bases: float64 (sets, count, dimension)."""
         blocks = -(-count // dimension)
-        draw = source.normal(size=(sets, blocks, dimension, dimension))
-        rows = numpy.swapaxes(_METHODS[self.method](draw), -2, -1)
+        rows = numpy.empty((sets, count, dimension))
+        # In runs of sets: squares take several times the memory of the rows kept.
+        run = max(1, _RUN // (blocks * dimension**2))
+        for first in range(0, sets, run):
+            part = rows[first : first + run]
+            draw = source.normal(size=(len(part), blocks, dimension, dimension))
+            squares = numpy.swapaxes(_METHODS[self.method](draw), -2, -1)
+            part[...] = squares.reshape(len(part), -1, dimension)[:, :count]
         if self.random_sign:
-            rows = rows * (1 - 2 * source.integers(2, size=(*rows.shape[:-1], 1)))
-        return rows.reshape(sets, blocks * dimension, dimension)[:, :count]
+            signs = source.integers(2, size=(sets, blocks * dimension, 1))
+            rows *= 1 - 2 * signs[:, :count]
+        return rows
 
 
 def law(who: str, method: str, random_sign: bool) -> Law:

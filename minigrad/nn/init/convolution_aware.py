@@ -68,7 +68,8 @@ def convolution_aware_(
 ) -> T:
     """Fill the weight (out, in / groups, *kernel) of a convolution over 1 to 3 axes.
 
-    The population variance of the whole weight becomes variance_scale / fan_in. Of a
+    The population variance of the whole weight becomes variance_scale / fan_in; where a
+    weight has few numbers, as (1, 1, 2), that makes single ones huge now and then. Of a
     kernel with one tap nothing but the normal law is left.
 
     Args:
@@ -98,6 +99,7 @@ def convolution_aware_(
     fans(tensor, _WHO)
     how = law(_WHO, method, random_sign)
     _expect_numbers(eps_std, eps_rel, variance_scale)
+    per_axis(_WHO, "groups", groups, 1, 1)
     if spectrum not in ("real", "complex"):
         raise ArgumentError(
             got(_WHO, "spectrum", repr(spectrum), "'real' or 'complex'")

@@ -50,21 +50,26 @@ class _Products:
         y: Any,
         node: Node | None,
     ) -> None:
-        """Note a product's weight and the variance of its first result y."""
+        """Note a product's weight and the variance of its first result, x w."""
         if not kernel.name.startswith(_PRODUCTS):
             return
         weight = inputs[1]
         if isinstance(weight, Parameter) and id(weight) not in self.weights:
             self.weights[id(weight)] = weight
-            self.variances[id(weight)] = _variance(y)
+            bias = arrays[2] if len(arrays) > 2 else None
+            if bias is not None and kernel.name.startswith("conv"):
+                bias = bias.reshape(-1, *[1] * (y.ndim - 2))
+            self.variances[id(weight)] = _variance(y, bias)
 
     def returned(self, module: Any, y: Any) -> None:
         """Calls of modules are of no concern."""
 
 
-def _variance(y: Array) -> float:
+def _variance(y: Array, bias: Array | None) -> float:
+    """Return the variance of y - bias; scaling a weight leaves the bias as it is."""
     with numpy.errstate(invalid="ignore", over="ignore"):
-        return float(to_host(y.var(dtype="float64")))
+        product = y if bias is None else y - bias
+        return float(to_host(product.var(dtype="float64")))
 
 
 def _products(model: Module, x: Any) -> _Products:
@@ -99,12 +104,15 @@ def lsuv_(
 
     All their weights become orthogonal (see orthogonal_). Then, in the order in which x
     meets them, each is divided by the std of its layer's output over the whole batch,
-    until the variance is within tolerance of 1. The model runs in evaluation and
-    returns to its modes: batch norm uses and keeps its running statistics, dropout is
-    off. Biases, norms, embeddings and recurrent weights stay as they are.
+    until the variance is within tolerance of 1. The output is judged without the
+    layer's bias, which the paper starts at 0; layers behind it see the bias. The model
+    runs in evaluation and returns to its modes: batch norm uses and keeps its running
+    statistics, dropout is off. Biases, norms, embeddings and recurrent weights stay as
+    they are.
 
     A layer whose output has variance 0, or one that is not finite, stays orthogonal. A
-    weight that is used twice goes by its first output.
+    weight that is used twice goes by its first output. Weights are the same on every
+    backend up to rounding.
 
     Args:
         model: any module, called as model(x): about twice a layer.
@@ -113,8 +121,9 @@ def lsuv_(
         max_steps: how often a weight is scaled at most.
         rng: draws the orthogonal weights.
 
-    Returns the model. Raises ArgumentError for the options, and for a model that has
-    no such layer.
+    Returns the model. Raises ArgumentError for the options, for a model that has no
+    such layer, and for a layer whose variance max_steps do not bring within tolerance:
+    its weight is then orthogonal.
 
     >>> from minigrad import nn, tensor
     >>> model = nn.Sequential(nn.Linear(2, 8), nn.ReLU(), nn.Linear(8, 1))
@@ -140,11 +149,28 @@ def _scale(
     weight: Parameter, model: Module, x: Any, tolerance: float, max_steps: int
 ) -> None:
     """Divide weight by the std of its product until the variance is close to 1."""
-    for _ in range(max_steps):
-        variance = _products(model, x).variances[id(weight)]
-        if not 0 < variance < math.inf or abs(variance - 1) < tolerance:
-            return
+    orthogonal, steps = weight.data.copy(), 0
+    variance = _products(model, x).variances[id(weight)]
+    while 0 < variance < math.inf and abs(variance - 1) >= tolerance:
+        if steps == max_steps:
+            weight.data[...] = orthogonal
+            raise _unfit(weight, model, variance, tolerance, max_steps)
         weight.data /= math.sqrt(variance)
+        steps += 1
+        variance = _products(model, x).variances[id(weight)]
+    if not 0 < variance < math.inf:
+        weight.data[...] = orthogonal
+
+
+def _unfit(
+    weight: Parameter, model: Module, variance: float, tolerance: float, max_steps: int
+) -> ArgumentError:
+    """Word that the variance does not come close to 1."""
+    names = {id(part): name for name, part in model.named_parameters()}
+    whose = names.get(id(weight), "a weight that is no part of the model")
+    what = f"after max_steps={max_steps} the variance by {whose} is"
+    rule = f"less than {tolerance} from 1"
+    return ArgumentError(got(_WHO, what, f"{variance:.9g}", rule, "raise tolerance"))
 
 
 def _expect_options(model: Any, tolerance: Any, max_steps: Any) -> None:

@@ -11,16 +11,20 @@ import math
 import numpy
 from numpy.random import Generator
 
-from minigrad.errors import ShapeError, got
+from minigrad.errors import ArgumentError, ShapeError, got
+from minigrad.kernels._arguments import is_real
 from minigrad.nn.init._fill import T, draws, fans, fill
 
 
 def orthogonal_(tensor: T, gain: float = 1, *, rng: Generator | None = None) -> T:
     """Fill so that the rows, or else the columns, of (out, in * kernel) are orthogonal.
 
-    Each has length gain. The matrix is drawn uniformly from all orthogonal ones.
+    Each has length gain. The matrix is drawn uniformly from all orthogonal ones. Raises
+    ShapeError for a tensor of less than two axes, ArgumentError for another gain than a
+    finite number.
     """
     fans(tensor, "orthogonal_")
+    _expect_gain("orthogonal_", gain)
     rows, columns = tensor.shape[0], math.prod(tensor.shape[1:])
     matrix = _uniform(draws(rng, "orthogonal_"), rows, columns)
     return fill(tensor, gain * matrix.reshape(tensor.shape), "orthogonal_")
@@ -36,7 +40,7 @@ def delta_orthogonal_(tensor: T, gain: float = 1, *, rng: Generator | None = Non
     in > out the rows are orthonormal instead, and in - out dimensions of the input are
     lost, as in every layer that narrows. The matrix is drawn uniformly.
 
-    Raises ShapeError for other shapes.
+    Raises ShapeError for other shapes, ArgumentError for a gain that is not finite.
 
     >>> from minigrad import nn
     >>> weight = nn.init.delta_orthogonal_(nn.Conv1d(1, 1, 3).weight, 2)
@@ -45,6 +49,7 @@ def delta_orthogonal_(tensor: T, gain: float = 1, *, rng: Generator | None = Non
     """
     who = "delta_orthogonal_"
     fans(tensor, who)
+    _expect_gain(who, gain)
     out, channels, *kernel = tensor.shape
     if not 1 <= len(kernel) <= 3 or any(length % 2 == 0 for length in kernel):
         rule = "(out, in, *kernel) with 1 to 3 odd kernel lengths"
@@ -53,6 +58,11 @@ def delta_orthogonal_(tensor: T, gain: float = 1, *, rng: Generator | None = Non
     centre = tuple(length // 2 for length in kernel)
     values[:, :, *centre] = gain * _uniform(draws(rng, who), out, channels)
     return fill(tensor, values, who)
+
+
+def _expect_gain(who: str, gain: object) -> None:
+    if not (is_real(gain) and math.isfinite(gain)):
+        raise ArgumentError(got(who, "gain", repr(gain), "a finite number"))
 
 
 def _uniform(source: Generator, rows: int, columns: int) -> numpy.ndarray:

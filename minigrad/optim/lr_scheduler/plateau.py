@@ -27,7 +27,8 @@ class ReduceLROnPlateau:
         min_lr: lower bound, one number or one a group.
         eps: smaller reductions are not made.
 
-    Keras' patience p is p - 1 here, with threshold_mode="abs"; p = 0 is as p = 1.
+    Without a cooldown and with eps=0, Keras' patience p is p - 1 here, with
+    threshold_mode="abs"; p = 0 is as p = 1.
 
     >>> from minigrad import optim, tensor
     >>> sgd = optim.SGD([tensor([1.0], requires_grad=True)], lr=1.0)

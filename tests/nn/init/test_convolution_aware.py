@@ -94,6 +94,16 @@ def test_kernels_of_one_tap_are_normal(eps_std, spectrum):
     assert abs(kurtosis - 3) < 0.3
 
 
+def test_the_noise_is_normal():
+    """Kernels are even before noise, so what is odd in them is noise alone."""
+    values = drawn((64, 8, 7, 7))
+    mirrored = np.roll(values[..., ::-1, ::-1], (1, 1), (-2, -1))
+    odd = (values - mirrored)[..., 0, 1:4]
+    kurtosis = (odd**4).mean() / (odd**2).mean() ** 2
+    # The difference of two uniform numbers has kurtosis 2.4.
+    assert abs(kurtosis - 3) < 0.3
+
+
 # -- the mean --------------------------------------------------------------------------
 
 

@@ -68,3 +68,10 @@ def test_wrong_arguments_are_named():
         nn.init.delta_orthogonal_([1.0])
     with pytest.raises(ArgumentError, match="delta_orthogonal_: rng 3"):
         nn.init.delta_orthogonal_(weight((1, 1, 1)), rng=3)
+
+
+@pytest.mark.parametrize("gain", [float("nan"), float("inf"), "2", None])
+@pytest.mark.parametrize("fill", [nn.init.orthogonal_, nn.init.delta_orthogonal_])
+def test_a_gain_is_a_finite_number(fill, gain):
+    with pytest.raises(ArgumentError, match=r"gain .*expected a finite number"):
+        fill(nn.Conv1d(2, 2, 3).weight, gain)

@@ -10,6 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from minigrad import functional as F
 from minigrad import inspect, nn
+from minigrad.backend import use_backend
 from minigrad.errors import ArgumentError, GraphError
 from minigrad.kernels import KERNELS
 from minigrad.nn.init import lsuv, lsuv_
@@ -38,12 +39,20 @@ def deep_network(bias=True):
 
 
 def variances(model, x):
-    """Return the variance of what each linear or convolutional layer gives."""
+    """Return the variance of what each such layer gives, less its bias."""
     with inspect.outputs(model) as seen:
         model(x)
-    kinds = nn.Linear | nn.Conv2d
-    chosen = [path for path, part in model.named_modules() if isinstance(part, kinds)]
-    return [seen[path][0].var() for path in chosen]
+    return [
+        (seen[path][0] - bias_in(part, seen[path][0])).var()
+        for path, part in model.named_modules()
+        if isinstance(part, nn.Linear | nn.Conv2d)
+    ]
+
+
+def bias_in(layer, y):
+    """Return the bias as it lies in y (N, C, ...)."""
+    bias = np.zeros(y.shape[1]) if layer.bias is None else layer.bias.data
+    return bias.reshape(-1, *[1] * (y.ndim - 2))
 
 
 @pytest.mark.parametrize("bias", [True, False])
@@ -79,17 +88,66 @@ def test_first_layer_is_that_of_orthogonal_divided_by_its_std():
     assert_allclose(model[0].weight.data, expected.weight.data / std, rtol=1e-5)
 
 
-def test_at_most_max_steps():
-    # The bias alone has variance 100: the weight shrinks at each step and never fits.
-    layer = nn.Linear(4, 2, dtype="float64")
+@pytest.mark.parametrize("kind", [nn.Linear, nn.Conv2d, nn.ConvTranspose2d])
+def test_bias_is_not_judged(kind):
+    """Its variance of 100 would shrink the weight to nothing."""
+    shape, options = ((64, 4), ()) if kind is nn.Linear else ((8, 4, 5, 5), (3,))
+    layer = kind(4, 2, *options, dtype="float64")
     layer.bias.data[...] = [-10, 10]
-    x = tensor(rng(0).normal(size=(64, 4)), dtype="float64")
-    norms = []
-    for steps in (1, 2, 3):
-        lsuv_(layer, x, max_steps=steps, rng=rng())
-        norms.append(np.linalg.norm(layer.weight.data[0]))
-    assert norms[0] < 0.11
-    assert_allclose([norms[1] / norms[0], norms[2] / norms[1]], 0.1, rtol=0.02)
+    x = tensor(rng(0).normal(size=shape), dtype="float64")
+    lsuv_(layer, x, tolerance=1e-9, rng=rng())
+    assert_array_equal(layer.bias.data, [-10, 10])
+    layer.bias.data[...] = 0
+    assert_allclose(layer(x).data.var(), 1, atol=1e-9)
+
+
+def test_layers_behind_a_bias_see_it():
+    first, second = nn.Linear(4, 4), nn.Linear(4, 3, bias=False)
+    first.bias.data[...] = [-5, 5, 10, 0]
+    model, x = nn.Sequential(first, second), rng(0).normal(size=(64, 4))
+    lsuv_(model, tensor(x, dtype="float32"), rng=rng())
+    assert_allclose(model(tensor(x, dtype="float32")).data.var(), 1, atol=0.1)
+
+
+class Stubborn(nn.Module):
+    """Gives its second layer the smaller an input, the larger that layer's weight."""
+
+    def __init__(self):
+        self.first = nn.Linear(4, 4, bias=False)
+        self.head = nn.Linear(4, 2, bias=False)
+
+    def forward(self, x):
+        return self.head(3 * self.first(x) / (self.head.weight**2).mean().sqrt())
+
+
+@pytest.mark.parametrize("max_steps", [1, 3])
+def test_variance_that_is_not_reached_is_named(max_steps):
+    model, x = Stubborn(), tensor(rng(0).normal(size=(64, 4)), dtype="float32")
+    message = (
+        rf"lsuv_: after max_steps={max_steps} the variance by head\.weight is [\d.]+, "
+        r"expected less than 0\.1 from 1; raise tolerance"
+    )
+    with pytest.raises(ArgumentError, match=message):
+        lsuv_(model, x, max_steps=max_steps, rng=rng())
+    weight = model.head.weight.data
+    assert_allclose(weight @ weight.T, np.eye(2), atol=1e-6)
+    assert model.training
+
+
+def test_one_step_suffices_for_a_product():
+    model = lsuv_(deep_network(), images(), max_steps=1, rng=rng())
+    assert_allclose(variances(model, images()), 1, atol=0.1)
+
+
+def test_layer_within_tolerance_is_not_scaled():
+    layer = nn.Linear(6, 6, bias=False)
+    x = tensor(1.03 * rng(0).normal(size=(2000, 6)), dtype="float32")
+    lsuv_(layer, x, tolerance=0.2, rng=rng())
+    expected = nn.init.orthogonal_(nn.Linear(6, 6).weight, rng=rng())
+    assert_array_equal(layer.weight.data, expected.data)
+    assert abs(layer(x).data.var() - 1) > 0.03
+    lsuv_(layer, x, tolerance=0.03, rng=rng())
+    assert np.all(layer.weight.data != expected.data)
 
 
 def small_network():
@@ -117,15 +175,20 @@ def test_default_numbers_are_of_the_default_streams():
         assert_array_equal(value, second[name])
 
 
-def test_backends_agree(backend):
-    model = nn.Sequential(
-        nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(288, 4)
-    )
-    x = tensor(2 + 3 * rng(0).normal(size=(16, 3, 8, 8)), dtype="float32")
-    assert x.backend == backend
-    lsuv_(model, x, rng=rng())
-    y = model(x)
-    assert_allclose(y.numpy().var(), 1, atol=0.1)
+def test_backends_agree_up_to_rounding(backend):
+    x = 2 + 3 * rng(0).normal(size=(16, 3, 8, 8))
+
+    def weights():
+        model, batch = small_network(), tensor(x, dtype="float32")
+        lsuv_(model, batch, rng=rng())
+        return [model[0].weight, model[3].weight]
+
+    found = weights()
+    assert {weight.backend for weight in found} == {backend}
+    with use_backend("numpy"):
+        expected = weights()
+    for ours, theirs in zip(found, expected, strict=True):
+        assert_allclose(ours.numpy(), theirs.data, rtol=1e-5, atol=1e-6)
 
 
 class Mixed(nn.Module):
@@ -153,7 +216,8 @@ def test_parts_that_are_no_products_stay_as_they_are():
         if not np.array_equal(value, before[name])
     ]
     assert changed == ["head.weight"]
-    assert_allclose(model(x).data.var(), 1, atol=0.1)
+    product = model(x).data - model.head.bias.data
+    assert_allclose(product.var(), 1, atol=0.1)
 
 
 def test_weights_used_by_hand_are_found():
@@ -234,7 +298,8 @@ def test_one_dead_layer_does_not_stop_those_before_it():
     model = nn.Sequential(nn.Linear(5, 5), Dead(), nn.Linear(5, 2, False))
     x = tensor(rng(0).normal(size=(64, 5)), dtype="float32")
     lsuv_(model, x, rng=rng())
-    assert_allclose(model[0](x).data.var(), 1, atol=0.1)
+    product = model[0](x).data - model[0].bias.data
+    assert_allclose(product.var(), 1, atol=0.1)
     assert_allclose(np.linalg.norm(model[2].weight.data, axis=1), 1, rtol=1e-5)
 
 
