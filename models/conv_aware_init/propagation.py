@@ -11,6 +11,7 @@ which are all 1 where lengths are kept (dynamical isometry).
 """
 
 import statistics
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,7 +112,7 @@ def train(job: Job, hooks: Hooks) -> dict[str, Any]:
     "constant_share", of the network for noise, and "spectra", see there;
     "official_files". Their curves are in "history", which summaries leave out.
     """
-    config: PropagationConfig = job.config
+    begin, config = time.process_time(), job.config
     random, seed = _noise(config, job.seed), job.seed
     inputs = {"noise": random, "noise_norm": random, "images": _images(config)}
     found: dict[str, Any] = {"official_files": _examples(config).official}
@@ -126,7 +127,12 @@ def train(job: Job, hooks: Hooks) -> dict[str, Any]:
         found["spectra"] = spectra(job.arm, width, depth, seed)
     parts = {**{name: found[name] for name in inputs}, **found["spectra"]}
     history = {name: part.pop("curves") for name, part in parts.items()}
-    return {**found, "training_seconds": 0.0, "history": history}
+    return {
+        **found,
+        "training_seconds": 0.0,
+        "measuring_seconds": time.process_time() - begin,
+        "history": history,
+    }
 
 
 def tables(records: Sequence[Record]) -> list[Table]:
