@@ -147,13 +147,7 @@ def build(config: ImageConfig, arm: Arm, seed: int) -> SoftTargetTraining:
         seed=seed,
     )
     start(model, INITIALIZERS[arm.initializer], seed)
-    optimizer = optim.SGD(
-        model.parameters(),
-        lr=config.learning_rate,
-        momentum=config.momentum,
-        weight_decay=config.weight_decay,
-        nesterov=True,
-    )
+    optimizer = _sgd(config, model)
     stats = augment.channel_stats(images) if config.normalise else None
     return SoftTargetTraining(
         model=model,
@@ -167,6 +161,16 @@ def build(config: ImageConfig, arm: Arm, seed: int) -> SoftTargetTraining:
         rate=None if config.plateau else functools.partial(rate_at, config.rates),
         scheduler=_plateau(optimizer) if config.plateau else None,
         soft_target=_soft_target(config, labels, examples) if arm.soft else None,
+    )
+
+
+def _sgd(config: ImageConfig, model: nn.Module) -> optim.SGD:
+    return optim.SGD(
+        model.parameters(),
+        lr=config.learning_rate,
+        momentum=config.momentum,
+        weight_decay=config.weight_decay,
+        nesterov=True,
     )
 
 

@@ -7,6 +7,7 @@ arXiv:1806.05393 (delta orthogonal).
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy
 from numpy.random import Generator
@@ -60,7 +61,7 @@ def delta_orthogonal_(tensor: T, gain: float = 1, *, rng: Generator | None = Non
     return fill(tensor, values, who)
 
 
-def _expect_gain(who: str, gain: object) -> None:
+def _expect_gain(who: str, gain: Any) -> None:
     if not (is_real(gain) and math.isfinite(gain)):
         raise ArgumentError(got(who, "gain", repr(gain), "a finite number"))
 
