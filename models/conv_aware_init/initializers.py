@@ -27,10 +27,10 @@ from minigrad import nn
 from minigrad.nn import init
 from minigrad.random import generator
 from minigrad.tape import Parameter, Tensor
+from models.networks.text import EMBEDDING_BOUND
 
 Fill = Callable[..., Any]
 """(tensor, rng=Generator) -> None: fills a weight (out, in, ...)."""
-EMBEDDING_BOUND = 0.05
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 RECURRENT = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 """Beginnings of the names of a recurrent layer's parameters."""

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from minigrad import nn
-from models.conv_aware_init.initializers import EMBEDDING_BOUND, INITIALIZERS, start
+from models.conv_aware_init.initializers import INITIALIZERS, start
+from models.networks.text import EMBEDDING_BOUND
 
 VARIANCES = {
     "cai": lambda inputs, outputs: 2 / inputs,

@@ -138,7 +138,7 @@ def _kernels(
 def _inverse_fft(kernel: Sequence[int]) -> numpy.ndarray:
     """Return the inverse real FFT as a matrix (entries of a half spectrum, taps).
 
-    For so many spectra of so few entries the product takes a fiftieth of FFTs' time.
+    For many spectra of few entries one product is faster than as many FFTs.
     """
     half = (*kernel[:-1], kernel[-1] // 2 + 1)
     units = numpy.eye(math.prod(half)).reshape(-1, *half)
